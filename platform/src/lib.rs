@@ -1,1 +1,240 @@
-//! Platform layer.
+//! The platform layer of [selectio](https://docs.rs/selectio): what differs between the worlds that a
+//! callback program can run in, behind one boundary of two small traits.
+//!
+//! | target | implementation | waits with | sockets from |
+//! |---|---|---|---|
+//! | unix | `native/` | `select(2)` | the program, or socket activation (`LISTEN_FDS`) |
+//! | wasm32-wasip1 | `wasip1/` | `poll_oneoff` | the host: preopened listeners and streams |
+//!
+//! The layer has no policy: it never decides which handler runs. Everything above it is the same on
+//! every target.
+//!
+//! # The contract
+//!
+//! Every implementation keeps these twelve promises, and the same test bodies hold each of them to it.
+//!
+//! - **C1** Readiness is a hint: it may be spurious, it is never lost (level-triggered).
+//! - **C2** Every descriptor handed out is non-blocking and, where the world has `exec`, close-on-exec.
+//! - **C3** An interrupted wait never shows: it goes on with the time that is left.
+//! - **C4** Nothing watched and a timeout is a sleep; nothing watched and no timeout is
+//!   [`InvalidInput`](std::io::ErrorKind::InvalidInput), before any system call.
+//! - **C5** What is wrong with one descriptor comes back in its own [`Ready`]; an `Err` of
+//!   [`Selector::select`] means that nothing could be waited for.
+//! - **C6** At most one [`Ready`] per watch, read and write merged, in the order of [`Selector::add`].
+//! - **C7** A key is any `u64`; no value is reserved.
+//! - **C8** Timeouts are relative, monotonic, and rounded up to what the kernel can count.
+//! - **C9** No limit is passed silently: where one is reached, [`Selector::add`] says so.
+//! - **C10** Hang-up and error set the readable and writable bits that were asked for, so that
+//!   [`Platform::recv`] or [`Platform::send`] reveals them.
+//! - **C11** [`WouldBlock`](std::io::ErrorKind::WouldBlock) is a normal result.
+//! - **C12** Close is final: it takes the descriptor, and nothing can name it afterwards.
+
+#![deny(unsafe_code)]
+
+mod descriptor;
+mod preopens;
+mod types;
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+pub use descriptor::Descriptor;
+pub use preopens::Preopen;
+pub use types::{Address, Caps, Connect, Domain, Interest, Protocol, Ready, Shutdown, Type};
+
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod native;
+        use native::Native as ThisTarget;
+    } else if #[cfg(all(target_os = "wasi", target_env = "p1"))] {
+        mod wasip1;
+        use wasip1::Wasip1 as ThisTarget;
+    } else {
+        compile_error!("selectio runs on unix and on wasm32-wasip1");
+    }
+}
+
+/// The platform of the target that this program was built for.
+#[must_use]
+pub fn this_target() -> Rc<dyn Platform> {
+    Rc::new(ThisTarget)
+}
+
+/// Sockets and time, as one world has them.
+///
+/// What a world can't do answers [`Unsupported`](io::ErrorKind::Unsupported) with the operation, the
+/// platform and a remedy in its text; [`Platform::caps`] says so beforehand.
+pub trait Platform {
+    /// The name of this world in messages: `native`, `wasip1`.
+    fn name(&self) -> &'static str;
+
+    /// What this world can do.
+    fn caps(&self) -> Caps;
+
+    /// Monotonic time since an origin of the platform's choosing.
+    fn now(&self) -> Duration;
+
+    /// A new selector, watching nothing.
+    ///
+    /// # Errors
+    /// What the kernel says when it has no room for one.
+    fn selector(&self) -> io::Result<Box<dyn Selector>>;
+
+    /// Takes the first socket that the host opened for this program, in the host's order, for which
+    /// `wanted` says yes. Each is handed out once; `None` when none is left that is wanted.
+    ///
+    /// # Errors
+    /// Those of looking at the descriptors that the host passed.
+    fn take_preopened(&self, wanted: &mut dyn FnMut(&Preopen) -> bool) -> io::Result<Option<Preopen>>;
+
+    /// A new socket of this family, type and protocol.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; natively those of `socket(2)`.
+    fn socket(&self, domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Descriptor>;
+
+    /// Lets the socket take an address that connections of an earlier run still linger on
+    /// (`SO_REUSEADDR`).
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; natively those of `setsockopt(2)`.
+    fn set_reuse_address(&self, socket: &Descriptor, reuse: bool) -> io::Result<()>;
+
+    /// Gives the socket its local address.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; natively those of `bind(2)`, such as `AddrInUse`.
+    fn bind(&self, socket: &Descriptor, address: &Address) -> io::Result<()>;
+
+    /// Makes the socket a listener with room for `backlog` connections that wait to be accepted.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; natively those of `listen(2)`.
+    fn listen(&self, socket: &Descriptor, backlog: u32) -> io::Result<()>;
+
+    /// Takes one connection from a listener, and the peer's address where the world knows it.
+    ///
+    /// # Errors
+    /// `WouldBlock` when none waits; otherwise those of `accept(2)`.
+    fn accept(&self, listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)>;
+
+    /// Starts to connect.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; natively those of `connect(2)`.
+    fn connect(&self, socket: &Descriptor, address: &Address) -> io::Result<Connect>;
+
+    /// How a pending connect ended, asked when the socket is ready.
+    ///
+    /// # Errors
+    /// `WouldBlock` while it is still under way; otherwise why it failed.
+    fn connect_result(&self, socket: &Descriptor) -> io::Result<()>;
+
+    /// Reads bytes from a connected socket; 0 is the end of the stream.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is nothing; otherwise those of `recv(2)`.
+    fn recv(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes bytes to a connected socket and says how many it took. Never raises a signal.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room; otherwise those of `send(2)`.
+    fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Reads bytes from any descriptor, a pipe or the terminal too.
+    ///
+    /// # Errors
+    /// Those of `read(2)`.
+    fn read(&self, descriptor: &Descriptor, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes bytes to any descriptor.
+    ///
+    /// # Errors
+    /// Those of `write(2)`.
+    fn write(&self, descriptor: &Descriptor, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Closes one direction of a connection, or both.
+    ///
+    /// # Errors
+    /// Those of `shutdown(2)`, such as `NotConnected`.
+    fn shutdown(&self, socket: &Descriptor, how: Shutdown) -> io::Result<()>;
+
+    /// Closes the descriptor. Whatever it answers, the descriptor is gone.
+    ///
+    /// # Errors
+    /// Those of `close(2)`, which tell that something was wrong before.
+    fn close(&self, descriptor: Descriptor) -> io::Result<()>;
+
+    /// The address that the socket is bound to.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1, where only the host knows.
+    fn local_addr(&self, socket: &Descriptor) -> io::Result<Address>;
+
+    /// The address of the socket's peer.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; `NotConnected` without a peer.
+    fn peer_addr(&self, socket: &Descriptor) -> io::Result<Address>;
+
+    /// All addresses of a name, in the resolver's order. Blocks while the resolver works.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; natively those of `getaddrinfo(3)`.
+    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+
+    /// The program's standard input, for a watch of its own.
+    ///
+    /// # Errors
+    /// Those of duplicating the descriptor.
+    fn stdin(&self) -> io::Result<Descriptor>;
+}
+
+/// Waits on many descriptors at once.
+///
+/// It keeps its state between calls (the sets, the subscription array), so that a wait costs what the
+/// kernel's call costs and nothing is rebuilt or allocated for it.
+pub trait Selector {
+    /// Starts to watch a descriptor; what comes of it carries `key`.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when it is watched already; `Unsupported` when this kind of wait can't take it.
+    fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()>;
+
+    /// Changes what a descriptor is watched for. A watch for nothing keeps its place.
+    ///
+    /// # Errors
+    /// `NotFound` when it isn't watched.
+    fn modify(&mut self, descriptor: &Descriptor, interest: Interest) -> io::Result<()>;
+
+    /// Ends the watch on a descriptor. Comes before its close.
+    ///
+    /// # Errors
+    /// `NotFound` when it isn't watched.
+    fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()>;
+
+    /// Waits until something is ready or the time is over (`None` waits for ever) and fills `ready`,
+    /// which it empties first.
+    ///
+    /// # Errors
+    /// `InvalidInput` when there is nothing to wait for; otherwise the kernel's word that nothing could
+    /// be waited for.
+    fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
+}
+
+/// The refusal of C4: it would never end.
+fn nothing_to_wait_for() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "nothing is watched and no timeout is given, so this wait would never end: register something or give a timeout",
+    )
+}
+
+/// An operation that a world does not have, with what to do instead.
+#[allow(dead_code, reason = "a world that has everything refuses nothing")]
+fn unsupported(operation: &str, platform: &str, remedy: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, format!("{operation} is not possible on {platform}: {remedy}"))
+}

@@ -1,0 +1,115 @@
+//! The native world: sockets of the program's own, waited for with `select(2)`.
+
+mod activation;
+mod fd_set;
+mod select;
+mod sockets;
+mod syscalls;
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::{
+    Address, Caps, Connect, Descriptor, Domain, Interest, Platform, Preopen, Protocol, Ready, Selector, Shutdown, Type,
+};
+
+/// Unix, with everything that the boundary names.
+pub struct Native;
+
+impl Platform for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn caps(&self) -> Caps {
+        Caps { listen: true, connect: true, addresses: true }
+    }
+
+    fn now(&self) -> Duration {
+        static ORIGIN: OnceLock<Instant> = OnceLock::new();
+        ORIGIN.get_or_init(Instant::now).elapsed()
+    }
+
+    fn selector(&self) -> io::Result<Box<dyn Selector>> {
+        Ok(Box::new(select::Select::new()))
+    }
+
+    fn take_preopened(&self, wanted: &mut dyn FnMut(&Preopen) -> bool) -> io::Result<Option<Preopen>> {
+        crate::preopens::take(activation::discover, wanted)
+    }
+
+    fn socket(&self, domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Descriptor> {
+        sockets::socket(domain, kind, protocol)
+    }
+
+    fn set_reuse_address(&self, socket: &Descriptor, reuse: bool) -> io::Result<()> {
+        sockets::borrow(socket).set_reuse_address(reuse)
+    }
+
+    fn bind(&self, socket: &Descriptor, address: &Address) -> io::Result<()> {
+        sockets::borrow(socket).bind(&sockets::to_sock_addr(address)?)
+    }
+
+    fn listen(&self, socket: &Descriptor, backlog: u32) -> io::Result<()> {
+        sockets::borrow(socket).listen(i32::try_from(backlog).unwrap_or(i32::MAX))
+    }
+
+    fn accept(&self, listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)> {
+        sockets::accept(listener)
+    }
+
+    fn connect(&self, socket: &Descriptor, address: &Address) -> io::Result<Connect> {
+        sockets::connect(socket, address)
+    }
+
+    fn connect_result(&self, socket: &Descriptor) -> io::Result<()> {
+        sockets::connect_result(socket)
+    }
+
+    fn recv(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
+        sockets::recv(socket, buffer)
+    }
+
+    fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
+        sockets::send(socket, bytes)
+    }
+
+    fn read(&self, descriptor: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
+        syscalls::read(descriptor.as_fd(), buffer)
+    }
+
+    fn write(&self, descriptor: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
+        syscalls::write(descriptor.as_fd(), bytes)
+    }
+
+    fn shutdown(&self, socket: &Descriptor, how: Shutdown) -> io::Result<()> {
+        sockets::borrow(socket).shutdown(match how {
+            Shutdown::Read => std::net::Shutdown::Read,
+            Shutdown::Write => std::net::Shutdown::Write,
+            Shutdown::Both => std::net::Shutdown::Both,
+        })
+    }
+
+    fn close(&self, descriptor: Descriptor) -> io::Result<()> {
+        syscalls::close(descriptor.into())
+    }
+
+    fn local_addr(&self, socket: &Descriptor) -> io::Result<Address> {
+        sockets::borrow(socket).local_addr().map(|address| sockets::from_sock_addr(&address))
+    }
+
+    fn peer_addr(&self, socket: &Descriptor) -> io::Result<Address> {
+        sockets::borrow(socket).peer_addr().map(|address| sockets::from_sock_addr(&address))
+    }
+
+    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok((host, port).to_socket_addrs()?.collect())
+    }
+
+    fn stdin(&self) -> io::Result<Descriptor> {
+        Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+    }
+}

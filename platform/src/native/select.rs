@@ -1,0 +1,168 @@
+//! `select(2)` as a selector: two sets of interest that live from call to call, and a copy of each that
+//! the kernel answers in.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::{Duration, Instant};
+
+use super::fd_set::FdSet;
+use super::syscalls;
+use super::{Descriptor, Interest, Ready, Selector};
+use crate::nothing_to_wait_for;
+
+struct Watch {
+    key: u64,
+    /// Position in the order of `add`: what `ready` is sorted by.
+    order: u64,
+}
+
+#[derive(Default)]
+pub struct Select {
+    /// Indexed by descriptor number.
+    watches: Vec<Option<Watch>>,
+    next_order: u64,
+    /// One above the highest watched descriptor.
+    fd_limit: RawFd,
+    /// How many directions are watched, over all descriptors.
+    interest_count: usize,
+    read: FdSet,
+    write: FdSet,
+    readable: FdSet,
+    writable: FdSet,
+    /// What the last wait found, by `(order, fd)`.
+    found: Vec<(u64, RawFd)>,
+}
+
+impl Select {
+    pub fn new() -> Select {
+        Select::default()
+    }
+
+    fn is_watched(&self, fd: RawFd) -> bool {
+        matches!(self.watches.get(fd as usize), Some(Some(_)))
+    }
+
+    fn set_interest(&mut self, fd: RawFd, interest: Interest) {
+        let before = usize::from(self.read.contains(fd)) + usize::from(self.write.contains(fd));
+        self.read.set(fd, interest.read);
+        self.write.set(fd, interest.write);
+        self.interest_count += usize::from(interest.read) + usize::from(interest.write);
+        self.interest_count -= before;
+    }
+
+    fn forget(&mut self, fd: RawFd) {
+        self.set_interest(fd, Interest::NONE);
+        self.watches[fd as usize] = None;
+        while self.fd_limit > 0 && !self.is_watched(self.fd_limit - 1) {
+            self.fd_limit -= 1;
+        }
+    }
+
+    /// One system call: waits and leaves the answer in `readable` and `writable`.
+    fn wait_once(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        self.readable.copy_from(&self.read, self.fd_limit);
+        self.writable.copy_from(&self.write, self.fd_limit);
+        syscalls::select(self.fd_limit, &mut self.readable, &mut self.writable, timeout)
+    }
+
+    fn collect(&mut self, ready: &mut Vec<Ready>) {
+        let (watches, found) = (&self.watches, &mut self.found);
+        found.clear();
+        self.readable.for_each_in_either(&self.writable, self.fd_limit, |fd| {
+            if let Some(Some(watch)) = watches.get(fd as usize) {
+                found.push((watch.order, fd));
+            }
+        });
+        found.sort_unstable();
+        ready.extend(found.iter().filter_map(|&(_, fd)| {
+            let watch = watches[fd as usize].as_ref()?;
+            let (readable, writable) = (self.readable.contains(fd), self.writable.contains(fd));
+            Some(Ready { key: watch.key, readable, writable, error: None })
+        }));
+    }
+
+    /// After EBADF for the whole call: finds whose descriptor is gone, and watches it no longer.
+    fn collect_closed(&mut self, ready: &mut Vec<Ready>) {
+        let (watches, found) = (&self.watches, &mut self.found);
+        found.clear();
+        self.read.for_each_in_either(&self.write, self.fd_limit, |fd| {
+            if let (Some(Some(watch)), false) = (watches.get(fd as usize), syscalls::is_open(fd)) {
+                found.push((watch.order, fd));
+            }
+        });
+        found.sort_unstable();
+        for (_, fd) in std::mem::take(&mut self.found) {
+            if let Some(watch) = &self.watches[fd as usize] {
+                let error = Some(io::Error::from_raw_os_error(libc::EBADF));
+                ready.push(Ready { key: watch.key, readable: false, writable: false, error });
+            }
+            self.set_interest(fd, Interest::NONE);
+        }
+    }
+}
+
+impl Selector for Select {
+    fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
+        let fd = descriptor.as_fd().as_raw_fd();
+        if self.is_watched(fd) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        syscalls::check_selectable(fd)?;
+        if self.watches.len() <= fd as usize {
+            self.watches.resize_with(fd as usize + 1, || None);
+        }
+        for set in [&mut self.read, &mut self.write, &mut self.readable, &mut self.writable] {
+            set.reserve(fd);
+        }
+        self.watches[fd as usize] = Some(Watch { key, order: self.next_order });
+        self.next_order += 1;
+        self.fd_limit = self.fd_limit.max(fd + 1);
+        self.set_interest(fd, interest);
+        Ok(())
+    }
+
+    fn modify(&mut self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
+        let fd = descriptor.as_fd().as_raw_fd();
+        if !self.is_watched(fd) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.set_interest(fd, interest);
+        Ok(())
+    }
+
+    fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()> {
+        let fd = descriptor.as_fd().as_raw_fd();
+        if !self.is_watched(fd) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.forget(fd);
+        Ok(())
+    }
+
+    fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        ready.clear();
+        if self.interest_count == 0 && timeout.is_none() {
+            return Err(nothing_to_wait_for());
+        }
+        let mut left = timeout;
+        // `None` past the end of the clock is as good as for ever.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            match self.wait_once(left) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {
+                    self.collect(ready);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+                }
+                Err(error) if error.raw_os_error() == Some(libc::EBADF) => {
+                    self.collect_closed(ready);
+                    return if ready.is_empty() { Err(error) } else { Ok(()) };
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Sockets, through socket2.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+use socket2::{SockAddr, SockRef};
+
+use super::syscalls;
+use super::{Address, Connect, Descriptor, Domain, Protocol, Type};
+
+/// The socket behind a descriptor, for as long as the descriptor is borrowed.
+pub fn borrow(socket: &Descriptor) -> SockRef<'_> {
+    SockRef::from(socket)
+}
+
+pub fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Descriptor> {
+    let domain = match domain {
+        Domain::Ipv4 => socket2::Domain::IPV4,
+        Domain::Ipv6 => socket2::Domain::IPV6,
+        Domain::Unix => socket2::Domain::UNIX,
+    };
+    let kind = match kind {
+        Type::Stream => socket2::Type::STREAM,
+        Type::Datagram => socket2::Type::DGRAM,
+        Type::SeqPacket => socket2::Type::SEQPACKET,
+        Type::Raw => socket2::Type::RAW,
+    };
+    let protocol = protocol.map(|protocol| match protocol {
+        Protocol::Tcp => socket2::Protocol::TCP,
+        Protocol::Udp => socket2::Protocol::UDP,
+        Protocol::Icmp => socket2::Protocol::ICMPV4,
+        Protocol::Other(number) => socket2::Protocol::from(number),
+    });
+    // `new` sets close-on-exec; `nonblocking` asks for it in the same system call.
+    let socket = socket2::Socket::new(domain, nonblocking(kind), protocol)?;
+    if cfg!(target_vendor = "apple") {
+        socket.set_nonblocking(true)?;
+    }
+    Ok(OwnedFd::from(socket).into())
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn nonblocking(kind: socket2::Type) -> socket2::Type {
+    kind.nonblocking()
+}
+
+#[cfg(target_vendor = "apple")]
+fn nonblocking(kind: socket2::Type) -> socket2::Type {
+    kind
+}
+
+pub fn accept(listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)> {
+    let (client, address) = syscalls::accept(listener.as_fd())?;
+    Ok((client.into(), address.as_socket()))
+}
+
+pub fn connect(socket: &Descriptor, address: &Address) -> io::Result<Connect> {
+    match borrow(socket).connect(&to_sock_addr(address)?) {
+        Ok(()) => Ok(Connect::Done),
+        // EINTR too leaves the connect under way (connect(2)).
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(Connect::Pending),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Connect::Pending),
+        Err(error) => Err(error),
+    }
+}
+
+pub fn connect_result(socket: &Descriptor) -> io::Result<()> {
+    let socket = borrow(socket);
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        // No error and no peer: the readiness was spurious, the connect goes on.
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
+}
+
+pub fn recv(socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
+    io::Read::read(&mut &*borrow(socket), buffer)
+}
+
+pub fn send(socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
+    // Apple has no such flag; there socket2 sets SO_NOSIGPIPE on each socket it makes.
+    #[cfg(target_vendor = "apple")]
+    const FLAGS: libc::c_int = 0;
+    #[cfg(not(target_vendor = "apple"))]
+    const FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+    borrow(socket).send_with_flags(bytes, FLAGS)
+}
+
+pub fn is_listener(socket: &OwnedFd) -> bool {
+    SockRef::from(socket).is_listener().unwrap_or(false)
+}
+
+pub fn to_sock_addr(address: &Address) -> io::Result<SockAddr> {
+    match address {
+        Address::Inet(address) => Ok((*address).into()),
+        Address::Unix(path) => SockAddr::unix(path),
+    }
+}
+
+pub fn from_sock_addr(address: &SockAddr) -> Address {
+    match address.as_socket() {
+        Some(address) => Address::Inet(address),
+        None => Address::Unix(address.as_pathname().map(PathBuf::from).unwrap_or_default()),
+    }
+}

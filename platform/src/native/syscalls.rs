@@ -1,0 +1,115 @@
+//! The system calls that neither std nor socket2 wraps as they are needed here: the only `unsafe` of
+//! the native world.
+
+#![allow(unsafe_code, reason = "raw system calls; each block says why it is sound")]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::time::Duration;
+
+use super::fd_set::FdSet;
+
+/// A wait longer than this is cut to it: some kernels refuse more (POSIX grants 31 days).
+const TIMEOUT_MAX: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+
+/// `pselect(2)`: counts nanoseconds, so that a timeout needs no rounding (C8), and leaves its argument
+/// alone. Both sets have room for `fd_limit` descriptors.
+pub fn select(fd_limit: RawFd, read: &mut FdSet, write: &mut FdSet, timeout: Option<Duration>) -> io::Result<usize> {
+    let timeout = timeout.map(|timeout| {
+        let timeout = timeout.min(TIMEOUT_MAX);
+        libc::timespec { tv_sec: timeout.as_secs() as libc::time_t, tv_nsec: timeout.subsec_nanos() as _ }
+    });
+    // SAFETY: the kernel reads and writes `fd_limit` bits of each set, which hold at least that many
+    // (`FdSet::reserve` ran for every watched descriptor); the timespec outlives the call.
+    let count = unsafe {
+        libc::pselect(
+            fd_limit,
+            read.as_mut_ptr(),
+            write.as_mut_ptr(),
+            // No except set: urgent data would keep it ready until read, and nothing here reads it.
+            ptr::null_mut(),
+            timeout.as_ref().map_or(ptr::null(), ptr::from_ref),
+            ptr::null(),
+        )
+    };
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
+}
+
+/// Says so where the C library's `select` can't take this descriptor (C9). Linux takes all.
+pub fn check_selectable(fd: RawFd) -> io::Result<()> {
+    if cfg!(target_os = "linux") || fd < libc::FD_SETSIZE as RawFd {
+        return Ok(());
+    }
+    let text = format!("select() takes no descriptor above {} here, and this one is {fd}", libc::FD_SETSIZE - 1);
+    Err(io::Error::new(io::ErrorKind::Unsupported, text))
+}
+
+pub fn is_open(fd: RawFd) -> bool {
+    // SAFETY: F_GETFD takes no pointer; on a number that is not open it answers EBADF.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
+}
+
+/// Takes over an inherited descriptor; `None` when there is none of this number.
+pub fn adopt(fd: RawFd) -> Option<OwnedFd> {
+    // SAFETY: it is open, and by the protocol of sd_listen_fds(3) it was passed for this program to own;
+    // the pool of preopens adopts each number once in the life of the process.
+    is_open(fd).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+pub fn set_nonblocking_and_cloexec(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let fd = fd.as_raw_fd();
+    // SAFETY: these fcntl commands take and give integers only.
+    unsafe {
+        let flags = check(libc::fcntl(fd, libc::F_GETFL))?;
+        check(libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK))?;
+        check(libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC))?;
+    }
+    Ok(())
+}
+
+pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the kernel writes at most `buffer.len()` bytes at its start.
+    let count = unsafe { libc::read(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
+}
+
+pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    // SAFETY: the kernel reads at most `bytes.len()` bytes from its start.
+    let count = unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
+}
+
+/// `accept4(2)`, which makes the new descriptor non-blocking and close-on-exec in the same call.
+#[cfg(not(target_vendor = "apple"))]
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, socket2::SockAddr)> {
+    let accept = |storage: *mut socket2::SockAddrStorage, length: *mut libc::socklen_t| {
+        let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        // SAFETY: socket2 hands in a storage for any address and its length.
+        let fd = unsafe { check(libc::accept4(listener.as_raw_fd(), storage.cast(), length, flags)) }?;
+        // SAFETY: accept4 just made this descriptor, and nobody else knows it.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    };
+    // SAFETY: on success accept4 has filled the storage and set the length.
+    unsafe { socket2::SockAddr::try_init(accept) }
+}
+
+/// Apple's kernel has no accept4: two more calls.
+#[cfg(target_vendor = "apple")]
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, socket2::SockAddr)> {
+    let (socket, address) = socket2::SockRef::from(&listener).accept()?;
+    socket.set_nonblocking(true)?;
+    Ok((socket.into(), address))
+}
+
+/// `close(2)`, with its answer, which dropping an [`OwnedFd`] would swallow.
+pub fn close(fd: OwnedFd) -> io::Result<()> {
+    // SAFETY: the owner gave it up just now; it is closed once.
+    let answer = unsafe { libc::close(fd.into_raw_fd()) };
+    // On EINTR the descriptor is gone all the same (Linux), so nothing is tried again.
+    check(answer).map(drop)
+}
+
+fn check(answer: libc::c_int) -> io::Result<libc::c_int> {
+    if answer == -1 { Err(io::Error::last_os_error()) } else { Ok(answer) }
+}

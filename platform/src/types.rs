@@ -1,0 +1,172 @@
+//! The words that both sides of the boundary use.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What a descriptor is watched for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Interest {
+    /// Bytes, a connection, or the end of the stream can be taken.
+    pub read: bool,
+    /// Bytes can be sent, or a connect has ended.
+    pub write: bool,
+}
+
+impl Interest {
+    /// Watched for nothing: keeps its place and is never ready.
+    pub const NONE: Interest = Interest { read: false, write: false };
+    /// Watched for reading.
+    pub const READ: Interest = Interest { read: true, write: false };
+    /// Watched for writing.
+    pub const WRITE: Interest = Interest { read: false, write: true };
+    /// Watched for both.
+    pub const BOTH: Interest = Interest { read: true, write: true };
+
+    /// Whether it asks for nothing.
+    #[must_use]
+    pub fn is_none(self) -> bool {
+        self == Interest::NONE
+    }
+}
+
+/// What a wait found out about one watch.
+#[derive(Debug)]
+pub struct Ready {
+    /// The key that the watch was added with.
+    pub key: u64,
+    /// Reading is worth a try.
+    pub readable: bool,
+    /// Writing is worth a try.
+    pub writable: bool,
+    /// The descriptor can't be watched any more, and why. Nothing else will come of this watch.
+    pub error: Option<io::Error>,
+}
+
+/// What a world can do; what is `false` here answers `Unsupported` when it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// The program can make sockets, bind and listen.
+    pub listen: bool,
+    /// The program can connect out.
+    pub connect: bool,
+    /// Local and peer addresses are known.
+    pub addresses: bool,
+}
+
+/// How a call of connect went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connect {
+    /// The connection stands.
+    Done,
+    /// It is under way: writable tells when to ask [`connect_result`](crate::Platform::connect_result).
+    Pending,
+}
+
+/// The address family of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "AF_INET")]
+pub enum Domain {
+    /// Internet, version 4.
+    #[doc(alias = "AF_INET")]
+    Ipv4,
+    /// Internet, version 6.
+    #[doc(alias = "AF_INET6")]
+    Ipv6,
+    /// Local to the machine, by path.
+    #[doc(alias = "AF_UNIX")]
+    Unix,
+}
+
+impl Domain {
+    /// The family that an address belongs to.
+    #[must_use]
+    pub fn of(address: &Address) -> Domain {
+        match address {
+            Address::Inet(SocketAddr::V4(_)) => Domain::Ipv4,
+            Address::Inet(SocketAddr::V6(_)) => Domain::Ipv6,
+            Address::Unix(_) => Domain::Unix,
+        }
+    }
+}
+
+/// The type of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// A stream of bytes.
+    #[doc(alias = "SOCK_STREAM")]
+    Stream,
+    /// Messages, each on its own.
+    #[doc(alias = "SOCK_DGRAM")]
+    Datagram,
+    /// Messages in order, over a connection.
+    #[doc(alias = "SOCK_SEQPACKET")]
+    SeqPacket,
+    /// Packets as the network carries them; the kernel asks for privileges.
+    #[doc(alias = "SOCK_RAW")]
+    Raw,
+}
+
+/// The protocol of a socket, where the family and type leave a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Streams over the internet.
+    #[doc(alias = "IPPROTO_TCP")]
+    Tcp,
+    /// Datagrams over the internet.
+    #[doc(alias = "IPPROTO_UDP")]
+    Udp,
+    /// Control messages of version 4.
+    #[doc(alias = "IPPROTO_ICMP")]
+    Icmp,
+    /// Any other, by the kernel's number.
+    Other(i32),
+}
+
+/// Which direction of a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shutdown {
+    /// Nothing more is read.
+    Read,
+    /// Nothing more is written: the peer sees the end of the stream (half-close).
+    Write,
+    /// Both.
+    Both,
+}
+
+/// Where a socket is bound or connected to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// An internet address and port.
+    Inet(SocketAddr),
+    /// A path; empty when the socket has no name.
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// The internet address, when it is one.
+    #[must_use]
+    pub fn inet(&self) -> Option<SocketAddr> {
+        match self {
+            Address::Inet(address) => Some(*address),
+            Address::Unix(_) => None,
+        }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Address {
+        Address::Inet(address)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Inet(address) => address.fmt(f),
+            Address::Unix(path) if path.as_os_str().is_empty() => f.write_str("an unnamed unix socket"),
+            Address::Unix(path) => path.display().fmt(f),
+        }
+    }
+}

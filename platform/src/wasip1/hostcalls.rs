@@ -1,0 +1,114 @@
+//! The host functions, made safe: the only `unsafe` of the wasip1 world.
+
+#![allow(unsafe_code, reason = "raw host calls; each block says why it is sound")]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+
+use crate::Shutdown;
+
+/// A host's error number as an `io::Error`, which decodes its kind.
+pub fn to_error(errno: wasi::Errno) -> io::Error {
+    if errno == wasi::ERRNO_NOTSOCK || errno == wasi::ERRNO_NOSYS || errno == wasi::ERRNO_NOTSUP {
+        let text =
+            format!("this host has no sockets for preview1 programs ({}): {}", errno.name(), super::PASS_A_LISTENER);
+        return io::Error::new(io::ErrorKind::Unsupported, text);
+    }
+    io::Error::from_raw_os_error(i32::from(errno.raw()))
+}
+
+fn number(fd: BorrowedFd<'_>) -> wasi::Fd {
+    fd.as_raw_fd().cast_unsigned()
+}
+
+/// What kind of thing a descriptor number is, and its flags.
+pub fn fdstat(fd: wasi::Fd) -> Result<wasi::Fdstat, wasi::Errno> {
+    // SAFETY: takes a number; one that is not open answers badf.
+    unsafe { wasi::fd_fdstat_get(fd) }
+}
+
+pub fn is_open(fd: wasi::Fd) -> bool {
+    fdstat(fd).is_ok()
+}
+
+/// Makes a descriptor non-blocking, whatever the host made of it.
+pub fn set_nonblocking(fd: wasi::Fd) -> Result<(), wasi::Errno> {
+    // SAFETY: takes a number and flags.
+    unsafe { wasi::fd_fdstat_set_flags(fd, wasi::FDFLAGS_NONBLOCK) }
+}
+
+/// Takes over a descriptor that the host opened before the start.
+pub fn adopt(fd: wasi::Fd) -> OwnedFd {
+    // SAFETY: the host passed it for this program to own, and each number is adopted once (the pool of
+    // preopens; standard input, which std never closes). A stale number would only answer badf.
+    unsafe { OwnedFd::from_raw_fd(fd.cast_signed()) }
+}
+
+/// Whether looking at the next byte is something that this socket can do: a listener can't.
+pub fn is_stream(fd: wasi::Fd) -> bool {
+    let mut byte = [0u8; 1];
+    match recv_with_flags(fd, &mut byte, wasi::RIFLAGS_RECV_PEEK) {
+        Ok(_) => true,
+        // What was reset before the start is a stream too.
+        Err(errno) => matches!(errno, wasi::ERRNO_AGAIN | wasi::ERRNO_CONNRESET | wasi::ERRNO_IO),
+    }
+}
+
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // The flag matters: without it the client would block, and one spurious event would hang the program.
+    // SAFETY: takes a number and flags.
+    let client = unsafe { wasi::sock_accept(number(listener), wasi::FDFLAGS_NONBLOCK) }.map_err(to_error)?;
+    Ok(adopt(client))
+}
+
+pub fn recv(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    recv_with_flags(number(socket), buffer, 0).map_err(to_error)
+}
+
+fn recv_with_flags(socket: wasi::Fd, buffer: &mut [u8], flags: wasi::Riflags) -> Result<usize, wasi::Errno> {
+    let buffers = [wasi::Iovec { buf: buffer.as_mut_ptr(), buf_len: buffer.len() }];
+    // SAFETY: the host writes at most `buf_len` bytes at `buf`, which is the borrowed buffer.
+    unsafe { wasi::sock_recv(socket, &buffers, flags) }.map(|(length, _)| length)
+}
+
+pub fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let buffers = [wasi::Ciovec { buf: bytes.as_ptr(), buf_len: bytes.len() }];
+    // SAFETY: the host reads at most `buf_len` bytes at `buf`, which is the borrowed slice.
+    unsafe { wasi::sock_send(number(socket), &buffers, 0) }.map_err(to_error)
+}
+
+pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let buffers = [wasi::Iovec { buf: buffer.as_mut_ptr(), buf_len: buffer.len() }];
+    // SAFETY: the host writes at most `buf_len` bytes at `buf`, which is the borrowed buffer.
+    unsafe { wasi::fd_read(number(fd), &buffers) }.map_err(to_error)
+}
+
+pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let buffers = [wasi::Ciovec { buf: bytes.as_ptr(), buf_len: bytes.len() }];
+    // SAFETY: the host reads at most `buf_len` bytes at `buf`, which is the borrowed slice.
+    unsafe { wasi::fd_write(number(fd), &buffers) }.map_err(to_error)
+}
+
+pub fn shutdown(socket: BorrowedFd<'_>, how: Shutdown) -> io::Result<()> {
+    let how = match how {
+        Shutdown::Read => wasi::SDFLAGS_RD,
+        Shutdown::Write => wasi::SDFLAGS_WR,
+        Shutdown::Both => wasi::SDFLAGS_RD | wasi::SDFLAGS_WR,
+    };
+    // SAFETY: takes a number and flags.
+    unsafe { wasi::sock_shutdown(number(socket), how) }.map_err(to_error)
+}
+
+pub fn close(fd: OwnedFd) -> io::Result<()> {
+    // SAFETY: the owner gave it up just now; it is closed once.
+    unsafe { wasi::fd_close(fd.into_raw_fd().cast_unsigned()) }.map_err(to_error)
+}
+
+/// `poll_oneoff`, which fills the start of `events` and says how many. There are at least as many events
+/// as subscriptions.
+pub fn poll_oneoff(subscriptions: &[wasi::Subscription], events: &mut [wasi::Event]) -> Result<usize, wasi::Errno> {
+    assert!(events.len() >= subscriptions.len(), "room for every event");
+    // SAFETY: the host reads `subscriptions.len()` entries and writes no more events than that, for which
+    // there is room.
+    unsafe { wasi::poll_oneoff(subscriptions.as_ptr(), events.as_mut_ptr(), subscriptions.len()) }
+}

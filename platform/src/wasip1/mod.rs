@@ -1,0 +1,125 @@
+//! WASI preview1: sockets that the host opened, waited for with `poll_oneoff`.
+
+mod hostcalls;
+mod poll_oneoff;
+mod preopened;
+mod subscriptions;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::{
+    Address, Caps, Connect, Descriptor, Domain, Interest, Platform, Preopen, Protocol, Ready, Selector, Shutdown, Type,
+    unsupported,
+};
+
+/// How to give a program its listener, for the hosts that can.
+const PASS_A_LISTENER: &str = "pass the program a listening socket: \
+    `selectio run --tcplisten 127.0.0.1:7000 program.wasm`, \
+    or `wasmtime run -S preview2=n -S tcplisten=127.0.0.1:7000 program.wasm` (wasmtime 46 and older)";
+const PASS_A_STREAM: &str = "let the host connect and pass the open stream to the program";
+const HOST_KNOWS: &str = "only the host knows the addresses of its sockets";
+
+/// A guest of a preview1 host.
+pub struct Wasip1;
+
+impl Wasip1 {
+    fn refuse<T>(&self, operation: &str, remedy: &str) -> io::Result<T> {
+        Err(unsupported(operation, self.name(), remedy))
+    }
+}
+
+impl Platform for Wasip1 {
+    fn name(&self) -> &'static str {
+        "wasip1"
+    }
+
+    fn caps(&self) -> Caps {
+        Caps { listen: false, connect: false, addresses: false }
+    }
+
+    fn now(&self) -> Duration {
+        static ORIGIN: OnceLock<Instant> = OnceLock::new();
+        ORIGIN.get_or_init(Instant::now).elapsed()
+    }
+
+    fn selector(&self) -> io::Result<Box<dyn Selector>> {
+        Ok(Box::new(poll_oneoff::PollOneoff::new()))
+    }
+
+    fn take_preopened(&self, wanted: &mut dyn FnMut(&Preopen) -> bool) -> io::Result<Option<Preopen>> {
+        crate::preopens::take(preopened::discover, wanted)
+    }
+
+    fn socket(&self, _: Domain, _: Type, _: Option<Protocol>) -> io::Result<Descriptor> {
+        self.refuse("making a socket", PASS_A_LISTENER)
+    }
+
+    fn set_reuse_address(&self, _: &Descriptor, _: bool) -> io::Result<()> {
+        self.refuse("setting a socket option", "the host sets the options of its sockets")
+    }
+
+    fn bind(&self, _: &Descriptor, _: &Address) -> io::Result<()> {
+        self.refuse("binding a socket", PASS_A_LISTENER)
+    }
+
+    fn listen(&self, _: &Descriptor, _: u32) -> io::Result<()> {
+        self.refuse("listening", PASS_A_LISTENER)
+    }
+
+    fn accept(&self, listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)> {
+        // The host tells no peer address, so none is made up.
+        hostcalls::accept(listener.as_fd()).map(|client| (client.into(), None))
+    }
+
+    fn connect(&self, _: &Descriptor, _: &Address) -> io::Result<Connect> {
+        self.refuse("connecting", PASS_A_STREAM)
+    }
+
+    fn connect_result(&self, _: &Descriptor) -> io::Result<()> {
+        self.refuse("connecting", PASS_A_STREAM)
+    }
+
+    fn recv(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
+        hostcalls::recv(socket.as_fd(), buffer)
+    }
+
+    fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
+        hostcalls::send(socket.as_fd(), bytes)
+    }
+
+    fn read(&self, descriptor: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
+        hostcalls::read(descriptor.as_fd(), buffer)
+    }
+
+    fn write(&self, descriptor: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
+        hostcalls::write(descriptor.as_fd(), bytes)
+    }
+
+    fn shutdown(&self, socket: &Descriptor, how: Shutdown) -> io::Result<()> {
+        hostcalls::shutdown(socket.as_fd(), how)
+    }
+
+    fn close(&self, descriptor: Descriptor) -> io::Result<()> {
+        hostcalls::close(descriptor.into())
+    }
+
+    fn local_addr(&self, _: &Descriptor) -> io::Result<Address> {
+        self.refuse("asking for the local address", HOST_KNOWS)
+    }
+
+    fn peer_addr(&self, _: &Descriptor) -> io::Result<Address> {
+        self.refuse("asking for the peer's address", HOST_KNOWS)
+    }
+
+    fn resolve(&self, _: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+        self.refuse("looking up a name", PASS_A_STREAM)
+    }
+
+    fn stdin(&self) -> io::Result<Descriptor> {
+        Ok(hostcalls::adopt(0).into())
+    }
+}

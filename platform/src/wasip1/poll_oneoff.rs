@@ -1,0 +1,241 @@
+//! `poll_oneoff` as a selector, called directly: libc's select on top of it loses events that carry an
+//! error, such as a reset.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+use super::hostcalls;
+use super::subscriptions::{CLOCK, Direction, Subscriptions, watch_of};
+use super::{Descriptor, Interest, Ready, Selector};
+use crate::nothing_to_wait_for;
+
+struct Watch {
+    fd: wasi::Fd,
+    key: u64,
+    /// Position in the order of `add`: what `ready` is sorted by.
+    order: u64,
+    /// Where its entries are in the subscription array, by direction.
+    positions: [Option<usize>; 2],
+    readable: bool,
+    writable: bool,
+    error: Option<wasi::Errno>,
+}
+
+pub struct PollOneoff {
+    subscriptions: Subscriptions,
+    events: Vec<wasi::Event>,
+    /// Never moved while watched: the index is in the userdata of its subscriptions.
+    watches: Vec<Option<Watch>>,
+    unused: Vec<usize>,
+    index_of: HashMap<wasi::Fd, usize>,
+    next_order: u64,
+    /// Which watches the last wait was about.
+    found: Vec<usize>,
+}
+
+const NO_EVENT: wasi::Event = wasi::Event {
+    userdata: 0,
+    error: wasi::ERRNO_SUCCESS,
+    type_: wasi::EVENTTYPE_CLOCK,
+    fd_readwrite: wasi::EventFdReadwrite { nbytes: 0, flags: 0 },
+};
+
+impl PollOneoff {
+    pub fn new() -> PollOneoff {
+        PollOneoff {
+            subscriptions: Subscriptions::new(),
+            events: vec![NO_EVENT],
+            watches: Vec::new(),
+            unused: Vec::new(),
+            index_of: HashMap::new(),
+            next_order: 0,
+            found: Vec::new(),
+        }
+    }
+
+    fn index_of(&self, descriptor: &Descriptor) -> io::Result<usize> {
+        self.index_of.get(&number(descriptor)).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn set_interest(&mut self, index: usize, interest: Interest) {
+        self.set_direction(index, Direction::Read, interest.read);
+        self.set_direction(index, Direction::Write, interest.write);
+        self.events.resize(self.subscriptions.len(), NO_EVENT);
+    }
+
+    fn set_direction(&mut self, index: usize, direction: Direction, wanted: bool) {
+        let Some(watch) = &mut self.watches[index] else { return };
+        match (watch.positions[direction as usize], wanted) {
+            (None, true) => {
+                watch.positions[direction as usize] = Some(self.subscriptions.insert(watch.fd, index, direction));
+            }
+            (Some(position), false) => {
+                watch.positions[direction as usize] = None;
+                if let Some((moved, direction)) = self.subscriptions.remove(position)
+                    && let Some(moved) = &mut self.watches[moved]
+                {
+                    moved.positions[direction as usize] = Some(position);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes on the watch what one event says.
+    fn note(&mut self, event: &wasi::Event) {
+        if event.userdata == CLOCK {
+            return;
+        }
+        let (index, direction) = watch_of(event.userdata);
+        let Some(Some(watch)) = self.watches.get_mut(index) else { return };
+        if !watch.readable && !watch.writable && watch.error.is_none() {
+            self.found.push(index);
+        }
+        match direction {
+            Direction::Read => watch.readable = true,
+            Direction::Write => watch.writable = true,
+        }
+        if is_about_the_descriptor(event.error) {
+            watch.error = Some(event.error);
+        }
+    }
+
+    /// Turns the notes into answers, in order of `add`.
+    fn collect(&mut self, ready: &mut Vec<Ready>) {
+        let watches = &mut self.watches;
+        self.found.sort_unstable_by_key(|&index| watches[index].as_ref().map(|watch| watch.order));
+        for index in self.found.drain(..) {
+            let Some(watch) = &mut watches[index] else { continue };
+            let error = watch.error.take().map(hostcalls::to_error);
+            ready.push(Ready {
+                key: watch.key,
+                readable: std::mem::take(&mut watch.readable) && error.is_none(),
+                writable: std::mem::take(&mut watch.writable) && error.is_none(),
+                error,
+            });
+        }
+    }
+
+    /// After badf for the whole call (old hosts don't say whose): looks at each watched descriptor.
+    fn note_closed(&mut self) {
+        for (index, watch) in self.watches.iter_mut().enumerate() {
+            let Some(watch) = watch else { continue };
+            if watch.positions != [None, None] && !hostcalls::is_open(watch.fd) {
+                watch.error = Some(wasi::ERRNO_BADF);
+                self.found.push(index);
+            }
+        }
+    }
+
+    /// A descriptor that failed is not waited for again, or it would fail every wait.
+    fn silence_failed(&mut self) {
+        for position in 0..self.found.len() {
+            let index = self.found[position];
+            if self.watches[index].as_ref().is_some_and(|watch| watch.error.is_some()) {
+                self.set_interest(index, Interest::NONE);
+            }
+        }
+    }
+}
+
+impl Selector for PollOneoff {
+    fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
+        let fd = number(descriptor);
+        if self.index_of.contains_key(&fd) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let watch = Watch {
+            fd,
+            key,
+            order: self.next_order,
+            positions: [None, None],
+            readable: false,
+            writable: false,
+            error: None,
+        };
+        self.next_order += 1;
+        let index = match self.unused.pop() {
+            Some(index) => {
+                self.watches[index] = Some(watch);
+                index
+            }
+            None => {
+                self.watches.push(Some(watch));
+                self.watches.len() - 1
+            }
+        };
+        self.index_of.insert(fd, index);
+        self.set_interest(index, interest);
+        Ok(())
+    }
+
+    fn modify(&mut self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
+        let index = self.index_of(descriptor)?;
+        self.set_interest(index, interest);
+        Ok(())
+    }
+
+    fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()> {
+        let index = self.index_of(descriptor)?;
+        self.set_interest(index, Interest::NONE);
+        self.watches[index] = None;
+        self.index_of.remove(&number(descriptor));
+        self.unused.push(index);
+        Ok(())
+    }
+
+    fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        ready.clear();
+        if self.subscriptions.is_empty() && timeout.is_none() {
+            // Hosts answer inval to this, or hang.
+            return Err(nothing_to_wait_for());
+        }
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut left = timeout;
+        loop {
+            let subscriptions = self.subscriptions.with_timeout(left);
+            match hostcalls::poll_oneoff(subscriptions, &mut self.events) {
+                Ok(count) => {
+                    for position in 0..count {
+                        let event = self.events[position];
+                        self.note(&event);
+                    }
+                }
+                Err(wasi::ERRNO_INTR) => {
+                    left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+                    continue;
+                }
+                Err(wasi::ERRNO_BADF) => {
+                    self.note_closed();
+                    if self.found.is_empty() {
+                        return Err(hostcalls::to_error(wasi::ERRNO_BADF));
+                    }
+                }
+                Err(errno) => return Err(hostcalls::to_error(errno)),
+            }
+            self.silence_failed();
+            self.collect(ready);
+            return Ok(());
+        }
+    }
+}
+
+fn number(descriptor: &Descriptor) -> wasi::Fd {
+    descriptor.as_fd().as_raw_fd().cast_unsigned()
+}
+
+/// Whether an event's error says that the descriptor can't be watched. Others (io for a reset, pipe)
+/// are about the connection: the next recv or send tells them better (C10).
+fn is_about_the_descriptor(errno: wasi::Errno) -> bool {
+    matches!(
+        errno,
+        wasi::ERRNO_BADF
+            | wasi::ERRNO_INVAL
+            | wasi::ERRNO_NOTSUP
+            | wasi::ERRNO_NOTSOCK
+            | wasi::ERRNO_NOTCAPABLE
+            | wasi::ERRNO_PERM
+    )
+}
