@@ -1,1 +1,30 @@
-//! Driver.
+//! Drives selectio programs from outside.
+//!
+//! A callback program can't tell much about itself, so this library stands where its users stand: it builds a
+//! program with cargo, starts it natively or as a guest of `selectio run`, connects to it, and writes down what
+//! comes back. Everything here blocks, on ordinary threads, and every wait has a limit.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`cargo`] | calls cargo and learns where it put what it built |
+//! | [`process`] | one running program: its output, its exit code, its CPU time |
+//! | [`program`] | starts an example in a [`World`] and learns its address |
+//! | [`client`] | one client that sends and receives lines |
+//! | [`conversation`] | three clients play a fixed script against `chat` |
+//! | [`transcript`] | what they saw, and how two transcripts compare |
+//! | [`peer`] | plays the clients of the portable tests, on request |
+//! | [`guest_tests`] | runs a test binary as guest, one host process for each test |
+
+#![forbid(unsafe_code)]
+
+pub mod cargo;
+pub mod checksum;
+pub mod client;
+pub mod conversation;
+pub mod guest_tests;
+pub mod peer;
+pub mod process;
+pub mod program;
+pub mod transcript;
+
+pub use program::{Program, World};

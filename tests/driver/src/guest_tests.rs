@@ -1,0 +1,249 @@
+//! Runs a test binary as guest, one host process for each test.
+//!
+//! A WebAssembly guest can't unwind: the first test that fails ends the process, and the tests after it with it. So
+//! each test gets a process of its own, a listener named `under-test` for its dispatcher, and one named `control`
+//! through which it asks a [`peer`] to play its clients. The guest's own test harness chooses the tests and judges
+//! them; what is printed looks like its report for one binary.
+
+use std::collections::BTreeSet;
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+
+use crate::peer;
+use crate::process::{Process, Stream};
+use crate::program;
+
+/// How long one test may take.
+const TEST_LIMIT: Duration = Duration::from_secs(60);
+
+/// How many tests run at once.
+const WORKERS: usize = 2;
+
+/// The listeners of each test: one to test with, one for the connection to the peer.
+const LISTENERS: [&str; 2] = ["under-test=127.0.0.1:0", "control=127.0.0.1:0"];
+
+/// How a test went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+    Ignored,
+}
+
+/// Runs the tests of `module` under the host at `host`; `arguments` are those of the test harness. Returns the exit
+/// code: 0, or 101 if a test failed, as a test binary does.
+pub fn run(host: &Path, module: &Path, arguments: &[String]) -> Result<i32> {
+    let has = |option: &str| arguments.iter().any(|argument| argument == option);
+    if ["--list", "--help", "-h"].into_iter().any(has) {
+        let answer = ask(host, module, arguments)?;
+        print!("{}", answer.stdout);
+        return Ok(answer.exit_code);
+    }
+    let names = match list(host, module, arguments)? {
+        Ok(names) => names,
+        Err(refusal) => {
+            eprint!("{}", refusal.stderr);
+            return Ok(refusal.exit_code);
+        }
+    };
+    let runs_ignored = has("--ignored") || has("--include-ignored");
+    let ignored = if runs_ignored {
+        BTreeSet::new()
+    } else {
+        let only_ignored = [arguments, &["--ignored".to_owned()]].concat();
+        list(host, module, &only_ignored)?.map(BTreeSet::from_iter).unwrap_or_default()
+    };
+    let run = Run {
+        host,
+        module,
+        ignored,
+        include_ignored: runs_ignored,
+        shows_output: has("--nocapture") || has("--no-capture") || has("--show-output"),
+    };
+    Ok(run.all(names))
+}
+
+/// A guest's answer to a question that needs no sockets.
+struct Answer {
+    exit_code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+fn ask(host: &Path, module: &Path, arguments: &[String]) -> Result<Answer> {
+    let mut command = program::guest(host, module, &[]);
+    command.args(arguments);
+    let mut process = Process::start(command)?;
+    let status = process.wait(TEST_LIMIT)?;
+    Ok(Answer {
+        exit_code: status.code().unwrap_or(101),
+        stdout: process.output(Stream::Stdout),
+        stderr: process.output(Stream::Stderr),
+    })
+}
+
+/// The names of the tests that the harness chooses for these arguments, or the answer with which it refuses them.
+fn list(host: &Path, module: &Path, arguments: &[String]) -> Result<Result<Vec<String>, Answer>> {
+    let listing = ["--list", "--format", "terse"].map(str::to_owned);
+    let answer = ask(host, module, &[arguments, &listing].concat())?;
+    if answer.exit_code != 0 {
+        return Ok(Err(answer));
+    }
+    let names = answer.stdout.lines().filter_map(|line| line.strip_suffix(": test"));
+    Ok(Ok(names.map(str::to_owned).collect()))
+}
+
+/// What all tests of one run share.
+struct Run<'a> {
+    host: &'a Path,
+    module: &'a Path,
+    ignored: BTreeSet<String>,
+    include_ignored: bool,
+    shows_output: bool,
+}
+
+/// What the tests of one run came to.
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    ignored: usize,
+    /// Name and output.
+    failed: Vec<(String, String)>,
+}
+
+impl Run<'_> {
+    fn all(&self, names: Vec<String>) -> i32 {
+        let start = Instant::now();
+        let plural = if names.len() == 1 { "" } else { "s" };
+        println!("\nrunning {} test{plural}", names.len());
+        let queue = Mutex::new(names.into_iter());
+        let tally = Mutex::new(Tally::default());
+        let next = || queue.lock().ok().and_then(|mut names| names.next());
+        thread::scope(|scope| {
+            for _ in 0..WORKERS {
+                scope.spawn(|| {
+                    while let Some(name) = next() {
+                        let (outcome, output) = self.one(&name);
+                        if let Ok(mut tally) = tally.lock() {
+                            tally.add(name, outcome, output, self.shows_output);
+                        }
+                    }
+                });
+            }
+        });
+        let tally = tally.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        tally.close(start.elapsed())
+    }
+
+    fn one(&self, name: &str) -> (Outcome, String) {
+        if self.ignored.contains(name) {
+            return (Outcome::Ignored, String::new());
+        }
+        match self.run_guest(name) {
+            Ok(result) => result,
+            Err(error) => (Outcome::Failed, format!("{error:#}\n")),
+        }
+    }
+
+    fn run_guest(&self, name: &str) -> Result<(Outcome, String)> {
+        let mut command = program::guest(self.host, self.module, &LISTENERS);
+        command.args([name, "--exact", "--nocapture"]);
+        if self.include_ignored {
+            command.arg("--include-ignored");
+        }
+        let mut process = Process::start(command)?;
+        let (target, control) = process.wait_for(Stream::Stderr, TEST_LIMIT, |text| {
+            let named = |name| {
+                let mut found = program::listeners(text).filter(|it| it.name == Some(name));
+                found.next().map(|it| it.address)
+            };
+            Some((named("under-test")?, named("control")?))
+        })?;
+        // Connected before the guest asks, so that it finds its peer there. Many tests need none, and the session
+        // ends unused.
+        let control = TcpStream::connect(control)?;
+        let session = thread::spawn(move || peer::serve(control, Some(target)));
+        let status = process.wait(TEST_LIMIT)?;
+        let served = session.join().map_err(|_| anyhow!("the peer panicked"))?;
+        if let Err(error) = served {
+            bail!("the peer's control connection failed: {error}\n{}", process.all_output());
+        }
+        let stdout = process.output(Stream::Stdout);
+        Ok((judge(status.code(), &stdout), process.all_output()))
+    }
+}
+
+/// How a test went, by the word of the guest's own harness. Without it, no test passes.
+fn judge(exit_code: Option<i32>, stdout: &str) -> Outcome {
+    let result = stdout.lines().rev().find(|line| line.starts_with("test result: ok."));
+    match result {
+        Some(result) if exit_code == Some(0) && result.contains(" 1 passed;") => Outcome::Passed,
+        Some(result) if exit_code == Some(0) && result.contains(" 1 ignored;") => Outcome::Ignored,
+        _ => Outcome::Failed,
+    }
+}
+
+impl Tally {
+    fn add(&mut self, name: String, outcome: Outcome, output: String, shows_output: bool) {
+        let word = match outcome {
+            Outcome::Passed => "ok",
+            Outcome::Failed => "FAILED",
+            Outcome::Ignored => "ignored",
+        };
+        println!("test {name} ... {word}");
+        match outcome {
+            Outcome::Passed => self.passed += 1,
+            Outcome::Ignored => self.ignored += 1,
+            Outcome::Failed => return self.failed.push((name, output)),
+        }
+        if shows_output && !output.is_empty() {
+            println!("---- {name} ----\n{output}");
+        }
+    }
+
+    /// Prints the failures and the closing line; returns the exit code.
+    fn close(mut self, elapsed: Duration) -> i32 {
+        self.failed.sort();
+        if !self.failed.is_empty() {
+            println!("\nfailures:\n");
+            for (name, output) in &self.failed {
+                println!("---- {name} ----\n{output}");
+            }
+            println!("failures:");
+            for (name, _) in &self.failed {
+                println!("    {name}");
+            }
+        }
+        println!(
+            "\ntest result: {}. {} passed; {} failed; {} ignored; 0 measured; finished in {:.2}s\n",
+            if self.failed.is_empty() { "ok" } else { "FAILED" },
+            self.passed,
+            self.failed.len(),
+            self.ignored,
+            elapsed.as_secs_f64()
+        );
+        if self.failed.is_empty() { 0 } else { 101 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, judge};
+
+    const RESULT: &str = "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 7 filtered";
+
+    #[test]
+    fn only_the_harness_and_the_exit_code_together_pass_a_test() {
+        assert_eq!(judge(Some(0), RESULT), Outcome::Passed);
+        assert_eq!(judge(Some(101), RESULT), Outcome::Failed);
+        assert_eq!(judge(None, RESULT), Outcome::Failed);
+        assert_eq!(judge(Some(0), "1 passed; 1 ignored;"), Outcome::Failed);
+        let ignored = RESULT.replace("1 passed", "0 passed").replace("0 ignored", "1 ignored");
+        assert_eq!(judge(Some(0), &ignored), Outcome::Ignored);
+    }
+}
