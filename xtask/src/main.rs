@@ -1,2 +1,43 @@
-//! xtask.
-fn main() {}
+//! What a person types: `cargo xtask demo`, `test` and `serve`; and what cargo calls to run a WebAssembly program.
+
+#![forbid(unsafe_code)]
+
+mod command_line;
+mod demo;
+mod runner;
+mod serve;
+mod table;
+mod tally;
+mod test;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use command_line::{CommandLine, Task};
+
+/// The exit code of a wrong call.
+const WRONG_CALL: u8 = 2;
+
+fn main() -> ExitCode {
+    let task = match CommandLine::read() {
+        Ok(task) => task,
+        Err(command_line::Answer::Help(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(command_line::Answer::Refusal(line)) => {
+            eprintln!("{line}");
+            return ExitCode::from(WRONG_CALL);
+        }
+    };
+    let outcome = match task {
+        Task::Demo => demo::run(),
+        Task::Test => test::run(),
+        Task::Serve { example, wasm, listen } => serve::run(&example, wasm, listen),
+        Task::Runner { module, arguments } => runner::run(&module, &arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -36,7 +36,7 @@ impl Fixture {
     }
 
     fn ask(&mut self, request: &str) -> String {
-        writeln!(self.requests, "{request}").expect("request");
+        self.requests.write_all(format!("{request}\n").as_bytes()).expect("request");
         let mut reply = String::new();
         self.replies.read_line(&mut reply).expect("reply");
         reply.trim_end_matches('\n').to_owned()

@@ -10,7 +10,8 @@
 //! ASCII lines that end in `\n`; one reply line for each request line. A reply is `ok`, `ok FIELDS` or `error TEXT`
 //! (the request was not carried out; the session goes on). Fields are separated by one space. `ID` is a connection:
 //! ids count up from 0 in each session, whoever opened the connection. `ADDR` is an IP address and a port,
-//! `HEX` bytes in hexadecimal (two digits a byte, nothing for no bytes).
+//! `HEX` bytes in hexadecimal (two digits a byte, nothing for no bytes). A request is best written at once: in two
+//! pieces it can take 40 ms longer, because TCP holds the second back.
 //!
 //! | request | reply | effect |
 //! |---|---|---|

@@ -1,0 +1,138 @@
+//! The command line.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Parser, Subcommand};
+use selectio_driver::cargo;
+
+/// Runs selectio's demonstration, its tests and its examples.
+///
+/// Each task builds what it needs, prints what it is doing, and sets up the WebAssembly target by itself.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", arg_required_else_help = false)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Play one conversation against the chat example in both worlds and compare what the clients saw.
+    ///
+    /// Builds examples/chat.rs natively and for wasm32-wasip1, starts both, the second as a guest of `selectio run`,
+    /// and lets three clients play the same script against each. Prints the transcripts side by side and a verdict:
+    /// `identical: N lines` with exit code 0, or the lines that differ with exit code 1.
+    Demo,
+    /// Run all tests: native ones, portable ones in both worlds, and the examples driven from outside.
+    ///
+    /// Closes with the number of tests on each target. Fails if a test fails, or if the portable tests that ran
+    /// natively are not those that ran on wasm32-wasip1. If that target can't be set up, the native tests still run
+    /// and the summary says what was skipped; with CI set in the environment, that is a failure.
+    Test,
+    /// Start an example to play with by hand; Ctrl-C ends it.
+    Serve {
+        /// The example's name.
+        #[arg(value_parser = PossibleValuesParser::new(examples()))]
+        example: String,
+        /// Run it as a WebAssembly guest of `selectio run` in place of natively.
+        #[arg(long)]
+        wasm: bool,
+        /// Where it listens; port 0 takes a free one.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7000")]
+        listen: SocketAddr,
+    },
+    /// Run a WebAssembly program for cargo; .cargo/config.toml names this as the runner.
+    ///
+    /// A test binary runs with one host process for each test and a peer that plays the clients. Any other program
+    /// runs as a guest of `selectio run` with one listener: on the address that is its first argument, if that is
+    /// one, else on a free port.
+    Runner {
+        /// The file that cargo built.
+        module: PathBuf,
+        /// The program's arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+/// What a command line that names no task is answered with.
+#[derive(Debug)]
+pub enum Answer {
+    /// The help that was asked for.
+    Help(String),
+    /// One line that says what is wrong.
+    Refusal(String),
+}
+
+impl CommandLine {
+    /// Reads this process's command line.
+    pub fn read() -> Result<Task, Answer> {
+        Self::try_parse().map(|it| it.task).map_err(|error| answer(&error))
+    }
+}
+
+fn answer(error: &clap::Error) -> Answer {
+    let text = error.render();
+    if error.use_stderr() {
+        // The first paragraph says what is wrong, the others how calls look in general.
+        let lines = text.to_string();
+        let first: Vec<&str> = lines.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        Answer::Refusal(format!("{} (more: cargo xtask --help)", first.join(" ")))
+    } else {
+        Answer::Help(text.to_string())
+    }
+}
+
+/// The names of the programs in examples/.
+fn examples() -> Vec<String> {
+    let files = fs::read_dir(cargo::workspace_folder().join("examples"));
+    let paths = files.into_iter().flatten().flatten().map(|file| file.path());
+    let programs = paths.filter(|path| path.extension() == Some(OsStr::new("rs")));
+    let mut names: Vec<String> = programs.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, CommandLine, answer};
+    use clap::{CommandFactory, Parser};
+
+    fn refusal(arguments: &[&str]) -> String {
+        let error = CommandLine::try_parse_from(arguments).expect_err("a wrong call");
+        match answer(&error) {
+            Answer::Refusal(line) => line,
+            Answer::Help(text) => panic!("help in place of a refusal: {text}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_call_is_answered_in_one_line() {
+        for arguments in [
+            vec!["xtask"],
+            vec!["xtask", "dance"],
+            vec!["xtask", "serve"],
+            vec!["xtask", "serve", "no-such-example"],
+            vec!["xtask", "serve", "echo", "--listen", "nowhere"],
+            vec!["xtask", "demo", "--fast"],
+        ] {
+            let line = refusal(&arguments);
+            assert!(line.starts_with("error: ") && !line.contains('\n'), "{line}");
+        }
+    }
+
+    #[test]
+    fn help_is_no_mistake() {
+        let error = CommandLine::try_parse_from(["xtask", "--help"]).expect_err("help");
+        assert!(matches!(answer(&error), Answer::Help(text) if text.contains("serve")));
+    }
+}

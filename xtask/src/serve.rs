@@ -1,0 +1,22 @@
+//! `cargo xtask serve`: an example to play with by hand.
+
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use selectio_driver::{World, program};
+
+use crate::toolchain;
+
+/// Builds the example and becomes it, so that Ctrl-C reaches it and nothing else.
+pub fn run(example: &str, wasm: bool, listen: SocketAddr) -> Result<ExitCode> {
+    let world = if wasm { World::Wasm } else { World::Native };
+    if wasm {
+        toolchain::ensure_wasm_target()?;
+    }
+    eprintln!("building example {example} ({world})");
+    let mut command = program::command(example, world, &listen.to_string())?;
+    eprintln!("starting it; talk to it with `nc {} {}`, end it with Ctrl-C", listen.ip(), listen.port());
+    Err(command.exec()).with_context(|| format!("{:?} could not be started", command.get_program()))
+}
