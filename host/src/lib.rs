@@ -1,1 +1,65 @@
-//! Host.
+//! Runs WASI preview1 programs with sockets that the host opened for them, on
+//! a current Wasmtime.
+//!
+//! Preview1 has no way to open a socket, only to use those that it was given.
+//! Wasmtime dropped that from version 47 on; this host has it: listeners and
+//! connected streams next to directories, blocking or not, waited for together
+//! with standard input and clocks by one `poll_oneoff`.
+//!
+//! The command `selectio run` is a thin shell over this:
+//!
+//! ```
+//! use selectio_host::{Host, Preopen};
+//!
+//! # fn main() -> Result<(), selectio_host::Error> {
+//! # let wasm = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x05\x03\x01\0\x01\
+//! #     \x07\x13\x02\x06memory\x02\0\x06_start\0\0\x0a\x04\x01\x02\0\x0b";
+//! let host = Host::builder()
+//!     .module_bytes("app.wasm", wasm) // or .module_file("app.wasm")
+//!     .arg("--verbose")
+//!     .preopen(Preopen::tcp_listener("127.0.0.1:0")?.named("web")?)
+//!     .build()?;
+//! for (fd, socket) in host.preopens() {
+//!     println!("{socket} (fd {fd})"); // listening on 127.0.0.1:34567 (fd 3)
+//! }
+//! let exit_code = host.run()?;
+//! # assert_eq!(exit_code, 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What a guest finds
+//!
+//! - Descriptors 0 to 2 are the process's standard streams; the sockets come
+//!   from 3 on in the order in which they were given, then the directories.
+//!   New descriptors get the lowest free number.
+//! - `LISTEN_FDS` is the number of sockets and `LISTEN_FDNAMES` their names,
+//!   separated by colons, `unknown` for one without a name.
+//! - Sockets that it was given are non-blocking until it says otherwise; what
+//!   it accepts is as it asks in `sock_accept`.
+//! - One `poll_oneoff` takes up to 65,536 subscriptions.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("selectio-host waits with epoll: build it on Linux");
+
+mod builder;
+mod clock;
+mod descriptors;
+mod errno;
+mod error;
+mod functions;
+mod guest;
+mod memory;
+mod module;
+mod poll;
+mod preopen;
+mod run;
+mod socket;
+mod stdio;
+mod sys;
+mod waiting;
+
+pub use builder::HostBuilder;
+pub use error::Error;
+pub use preopen::Preopen;
+pub use run::Host;

@@ -1,0 +1,182 @@
+//! The guest's descriptor numbers, and what each one stands for.
+
+use crate::errno::Errno;
+use crate::socket::Socket;
+use crate::stdio::Stdio;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// What a descriptor number of the guest stands for.
+pub(crate) enum Descriptor {
+    /// A listener or a connected stream, served here.
+    Socket(Socket),
+    /// Standard input, output or error: the process's own, served here.
+    Stdio(Stdio),
+    /// A directory or a file, under its number in `wasmtime-wasi`'s own table.
+    File(u32),
+}
+
+impl Descriptor {
+    /// The kernel's descriptor, for what is served here.
+    pub(crate) fn kernel_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Descriptor::Socket(socket) => Some(socket.as_fd()),
+            Descriptor::Stdio(stdio) => Some(stdio.as_fd()),
+            Descriptor::File(_) => None,
+        }
+    }
+}
+
+/// The table: one number space for sockets, standard streams and files, the
+/// lowest free number first, as POSIX has it.
+pub(crate) struct Descriptors {
+    entries: Vec<Option<Descriptor>>,
+    lowest_free: usize,
+    sockets: usize,
+    sockets_max: usize,
+    /// Grows with each change of what a number means.
+    version: u64,
+    /// The first number that no preopened directory has or precedes.
+    directories_end: u32,
+}
+
+impl Descriptors {
+    /// Numbers 0 to 2 are the standard streams, then come `preopens`, then the
+    /// directories, which have the numbers from 3 on in the inner table.
+    ///
+    /// Sockets come first because `LISTEN_FDS` promises them from 3 on.
+    pub(crate) fn new(preopens: Vec<Socket>, directories: u32, sockets_max: usize) -> Descriptors {
+        let mut descriptors = Descriptors {
+            entries: Vec::new(),
+            lowest_free: 0,
+            sockets: preopens.len(),
+            sockets_max,
+            version: 0,
+            directories_end: 0,
+        };
+        let streams = Stdio::all().map(Descriptor::Stdio);
+        let sockets = preopens.into_iter().map(Descriptor::Socket);
+        let directories_inner = (3..3 + directories).map(Descriptor::File);
+        let all = streams.into_iter().chain(sockets).chain(directories_inner);
+        descriptors.entries.extend(all.map(Some));
+        descriptors.lowest_free = descriptors.entries.len();
+        if directories > 0 {
+            descriptors.directories_end = descriptors.entries.len() as u32;
+        }
+        descriptors
+    }
+
+    pub(crate) fn get(&self, fd: u32) -> Result<&Descriptor, Errno> {
+        self.entries
+            .get(fd as usize)
+            .and_then(Option::as_ref)
+            .ok_or(Errno::BADF)
+    }
+
+    pub(crate) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
+        self.entries
+            .get_mut(fd as usize)
+            .and_then(Option::as_mut)
+            .ok_or(Errno::BADF)
+    }
+
+    /// The socket with this number; for anything else the error that says so.
+    pub(crate) fn socket(&self, fd: u32) -> Result<&Socket, Errno> {
+        match self.get(fd)? {
+            Descriptor::Socket(socket) => Ok(socket),
+            Descriptor::Stdio(_) | Descriptor::File(_) => Err(Errno::NOTSOCK),
+        }
+    }
+
+    /// Gives `descriptor` the lowest free number.
+    pub(crate) fn insert(&mut self, descriptor: Descriptor) -> u32 {
+        if matches!(descriptor, Descriptor::Socket(_)) {
+            self.sockets += 1;
+        }
+        self.version += 1;
+        let number = self.lowest_free;
+        match self.entries.get_mut(number) {
+            Some(entry) => *entry = Some(descriptor),
+            None => self.entries.push(Some(descriptor)),
+        }
+        let above = self.entries[number..].iter().position(Option::is_none);
+        self.lowest_free = above.map_or(self.entries.len(), |distance| number + distance);
+        number as u32
+    }
+
+    /// Takes the descriptor out, whose number is then free.
+    pub(crate) fn remove(&mut self, fd: u32) -> Result<Descriptor, Errno> {
+        let entry = self.entries.get_mut(fd as usize);
+        let removed = entry.and_then(Option::take).ok_or(Errno::BADF)?;
+        if matches!(removed, Descriptor::Socket(_)) {
+            self.sockets -= 1;
+        }
+        self.version += 1;
+        self.lowest_free = self.lowest_free.min(fd as usize);
+        Ok(removed)
+    }
+
+    /// Moves what `from` stands for to the number `to`, both open; what `to`
+    /// stood for comes back.
+    pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<Descriptor, Errno> {
+        self.get(to)?;
+        let moved = self.entries.get_mut(from as usize);
+        let moved = moved.and_then(Option::take).ok_or(Errno::BADF)?;
+        self.lowest_free = self.lowest_free.min(from as usize);
+        self.version += 1;
+        let replaced = std::mem::replace(self.get_mut(to)?, moved);
+        if matches!(replaced, Descriptor::Socket(_)) {
+            self.sockets -= 1;
+        }
+        Ok(replaced)
+    }
+
+    /// Whether another socket may be opened.
+    pub(crate) fn room_for_socket(&self) -> Result<(), Errno> {
+        if self.sockets < self.sockets_max {
+            Ok(())
+        } else {
+            Err(Errno::MFILE)
+        }
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether a scan for preopened directories has to pass over this number.
+    pub(crate) fn precedes_directories(&self, fd: u32) -> bool {
+        fd < self.directories_end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Descriptors {
+        Descriptors::new(Vec::new(), 2, 8)
+    }
+
+    #[test]
+    fn numbers_are_given_out_lowest_first() {
+        let mut table = table();
+        assert_eq!(table.insert(Descriptor::File(9)), 5);
+        assert_eq!(table.insert(Descriptor::File(10)), 6);
+        assert!(table.remove(3).is_ok());
+        assert!(table.remove(5).is_ok());
+        assert_eq!(table.insert(Descriptor::File(11)), 3);
+        assert_eq!(table.insert(Descriptor::File(12)), 5);
+        assert_eq!(table.insert(Descriptor::File(13)), 7);
+    }
+
+    #[test]
+    fn renumber_frees_the_old_number_and_returns_what_was_replaced() {
+        let mut table = table();
+        assert!(matches!(table.renumber(3, 4), Ok(Descriptor::File(4))));
+        assert!(matches!(table.get(4), Ok(Descriptor::File(3))));
+        assert!(matches!(table.get(3), Err(Errno::BADF)));
+        assert!(matches!(table.renumber(4, 77), Err(Errno::BADF)));
+        assert!(matches!(table.get(4), Ok(Descriptor::File(3))));
+        assert_eq!(table.insert(Descriptor::File(9)), 3);
+    }
+}

@@ -1,0 +1,331 @@
+//! Functions that every kind of descriptor has: served here for sockets and
+//! standard streams, forwarded for files and directories.
+
+use super::file::forwarded;
+use super::socket::FLAG_NONBLOCK;
+use super::{MODULE, define};
+use crate::descriptors::Descriptor;
+use crate::errno::Errno;
+use crate::guest::Guest;
+use crate::memory::LinearMemory;
+use crate::socket::Role;
+use crate::waiting::Failure;
+use wasmtime::{Caller, Linker, Result};
+use wasmtime_wasi::p1::wasi_snapshot_preview1 as inner;
+use wasmtime_wasi::runtime::in_tokio;
+
+const FILETYPE_UNKNOWN: u8 = 0;
+const FILETYPE_CHARACTER_DEVICE: u8 = 2;
+const FILETYPE_SOCKET_STREAM: u8 = 6;
+
+const RIGHT_READ: u64 = 1 << 1;
+const RIGHT_SET_FLAGS: u64 = 1 << 3;
+const RIGHT_WRITE: u64 = 1 << 6;
+const RIGHT_FILESTAT: u64 = 1 << 21;
+const RIGHT_POLL: u64 = 1 << 27;
+const RIGHT_SHUTDOWN: u64 = 1 << 28;
+const RIGHT_ACCEPT: u64 = 1 << 29;
+
+const RIGHTS_OF_ALL: u64 = RIGHT_SET_FLAGS | RIGHT_FILESTAT | RIGHT_POLL;
+const RIGHTS_OF_STREAM: u64 = RIGHTS_OF_ALL | RIGHT_READ | RIGHT_WRITE | RIGHT_SHUTDOWN;
+const RIGHTS_OF_LISTENER: u64 = RIGHTS_OF_ALL | RIGHT_ACCEPT;
+
+/// Any tag of a preopen but that of a directory, which is 0.
+const PRESTAT_NO_DIRECTORY: u8 = 1;
+
+pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
+    define!(linker, fd_close(fd: u32));
+    define!(linker, fd_fdstat_get(fd: u32, stat: u32));
+    define!(linker, fd_fdstat_set_flags(fd: u32, flags: u32));
+    define!(linker, fd_fdstat_set_rights(fd: u32, base: u64, inheriting: u64));
+    define!(linker, fd_filestat_get(fd: u32, stat: u32));
+    define!(linker, fd_prestat_get(fd: u32, prestat: u32));
+    define!(linker, fd_read(fd: u32, buffers: u32, count: u32, read: u32));
+    define!(linker, fd_renumber(from: u32, to: u32));
+    define!(linker, fd_write(fd: u32, buffers: u32, count: u32, written: u32));
+    define!(linker, path_open(fd: u32, lookup: u32, path: u32, length: u32, open: u32,
+        rights: u64, inheriting: u64, flags: u32, opened: u32));
+    Ok(())
+}
+
+fn fd_read(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    buffers: u32,
+    count: u32,
+    read: u32,
+) -> Result<(), Failure> {
+    memory.range(read, 4)?;
+    let deadline = &guest.deadline;
+    let length = match guest.descriptors.get(fd)? {
+        Descriptor::Socket(socket) => memory.with_vectors(buffers, count, |vectors| {
+            socket.receive(vectors, false, deadline)
+        }),
+        Descriptor::Stdio(stdio) => {
+            memory.with_vectors(buffers, count, |vectors| stdio.read(vectors, deadline))
+        }
+        &Descriptor::File(number) => {
+            let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
+            let arguments = [number, buffers, count, read].map(u32::cast_signed);
+            let [number, buffers, count, read] = arguments;
+            return forwarded(in_tokio(inner::fd_read(
+                wasi,
+                &mut memory,
+                number,
+                buffers,
+                count,
+                read,
+            )));
+        }
+    }??;
+    Ok(memory.write_u32(read, length as u32)?)
+}
+
+fn fd_write(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    buffers: u32,
+    count: u32,
+    written: u32,
+) -> Result<(), Failure> {
+    memory.range(written, 4)?;
+    let deadline = &guest.deadline;
+    let length = match guest.descriptors.get(fd)? {
+        Descriptor::Socket(socket) => {
+            memory.with_vectors(buffers, count, |vectors| socket.send(vectors, deadline))
+        }
+        Descriptor::Stdio(stdio) => {
+            memory.with_vectors(buffers, count, |vectors| stdio.write(vectors, deadline))
+        }
+        &Descriptor::File(number) => {
+            let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
+            let arguments = [number, buffers, count, written].map(u32::cast_signed);
+            let [number, buffers, count, written] = arguments;
+            return forwarded(in_tokio(inner::fd_write(
+                wasi,
+                &mut memory,
+                number,
+                buffers,
+                count,
+                written,
+            )));
+        }
+    }??;
+    Ok(memory.write_u32(written, length as u32)?)
+}
+
+fn fd_close(_: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32) -> Result<(), Failure> {
+    let closed = guest.descriptors.remove(fd)?;
+    guest.wait_set.forget(fd, &closed);
+    close(guest, closed)
+}
+
+/// The number `from` goes away, `to` stands for what it stood for.
+fn fd_renumber(
+    _: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    from: u32,
+    to: u32,
+) -> Result<(), Failure> {
+    let moved = guest.descriptors.get(from)?;
+    if from == to {
+        return Ok(());
+    }
+    guest.descriptors.get(to)?;
+    guest.wait_set.forget(from, moved);
+    let replaced = guest.descriptors.renumber(from, to)?;
+    guest.wait_set.forget(to, &replaced);
+    close(guest, replaced)
+}
+
+fn close(guest: &mut Guest, descriptor: Descriptor) -> Result<(), Failure> {
+    match descriptor {
+        Descriptor::Socket(socket) => drop(socket),
+        // The stream is the process's own, and others may still write to it.
+        Descriptor::Stdio(_) => {}
+        Descriptor::File(number) => {
+            let mut no_memory = wiggle::GuestMemory::Unshared(&mut []);
+            let number = number.cast_signed();
+            let call = inner::fd_close(&mut guest.wasi, &mut no_memory, number);
+            return forwarded(in_tokio(call));
+        }
+    }
+    Ok(())
+}
+
+/// Type at 0, flags at 2, rights at 8, rights of what is opened through it at 16.
+fn fd_fdstat_get(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    stat: u32,
+) -> Result<(), Failure> {
+    let (filetype, nonblocking, rights, inheriting) = match guest.descriptors.get(fd)? {
+        Descriptor::Socket(socket) => {
+            let (rights, inheriting) = match socket.role {
+                Role::Listener => (RIGHTS_OF_LISTENER, RIGHTS_OF_STREAM),
+                Role::Stream => (RIGHTS_OF_STREAM, 0),
+            };
+            (
+                FILETYPE_SOCKET_STREAM,
+                socket.nonblocking,
+                rights,
+                inheriting,
+            )
+        }
+        Descriptor::Stdio(stdio) => {
+            let filetype = match stdio.is_terminal() {
+                true => FILETYPE_CHARACTER_DEVICE,
+                false => FILETYPE_UNKNOWN,
+            };
+            let direction = match stdio.is_input() {
+                true => RIGHT_READ,
+                false => RIGHT_WRITE,
+            };
+            (filetype, stdio.nonblocking, RIGHTS_OF_ALL | direction, 0)
+        }
+        &Descriptor::File(number) => {
+            let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
+            let (number, stat) = (number.cast_signed(), stat.cast_signed());
+            return forwarded(in_tokio(inner::fd_fdstat_get(
+                wasi,
+                &mut memory,
+                number,
+                stat,
+            )));
+        }
+    };
+    let mut bytes = [0; 24];
+    bytes[0] = filetype;
+    if nonblocking {
+        bytes[2] = FLAG_NONBLOCK as u8;
+    }
+    bytes[8..16].copy_from_slice(&u64::to_le_bytes(rights));
+    bytes[16..24].copy_from_slice(&u64::to_le_bytes(inheriting));
+    Ok(memory.write(stat, &bytes)?)
+}
+
+fn fd_fdstat_set_flags(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    flags: u32,
+) -> Result<(), Failure> {
+    let nonblocking = match guest.descriptors.get_mut(fd)? {
+        Descriptor::Socket(socket) => &mut socket.nonblocking,
+        Descriptor::Stdio(stdio) => &mut stdio.nonblocking,
+        &mut Descriptor::File(number) => {
+            let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
+            let (number, flags) = (number.cast_signed(), flags.cast_signed());
+            return forwarded(inner::fd_fdstat_set_flags(wasi, &mut memory, number, flags));
+        }
+    };
+    if flags & !FLAG_NONBLOCK != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    *nonblocking = flags != 0;
+    Ok(())
+}
+
+/// Rights are what a kind of descriptor can do; they can't be given up.
+fn fd_fdstat_set_rights(
+    _: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    _base: u64,
+    _inheriting: u64,
+) -> Result<(), Failure> {
+    guest.descriptors.get(fd)?;
+    Err(Errno::NOTSUP.into())
+}
+
+/// Device at 0, inode at 8, type at 16, links at 24, size at 32, three times
+/// from 40 on: a socket or stream has none but the type.
+fn fd_filestat_get(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    stat: u32,
+) -> Result<(), Failure> {
+    let filetype = match guest.descriptors.get(fd)? {
+        Descriptor::Socket(_) => FILETYPE_SOCKET_STREAM,
+        Descriptor::Stdio(stdio) if stdio.is_terminal() => FILETYPE_CHARACTER_DEVICE,
+        Descriptor::Stdio(_) => FILETYPE_UNKNOWN,
+        &Descriptor::File(number) => {
+            let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
+            let (number, stat) = (number.cast_signed(), stat.cast_signed());
+            return forwarded(in_tokio(inner::fd_filestat_get(
+                wasi,
+                &mut memory,
+                number,
+                stat,
+            )));
+        }
+    };
+    let mut bytes = [0; 64];
+    bytes[16] = filetype;
+    Ok(memory.write(stat, &bytes)?)
+}
+
+/// Libraries look for preopened directories from number 3 on and stop at the
+/// first number that is not open. Sockets come before directories, so until
+/// the directories are reached a socket answers as a preopen of a kind that
+/// those libraries pass over.
+fn fd_prestat_get(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    prestat: u32,
+) -> Result<(), Failure> {
+    match guest.descriptors.get(fd)? {
+        Descriptor::Socket(_) if guest.descriptors.precedes_directories(fd) => {
+            Ok(memory.write(prestat, &[PRESTAT_NO_DIRECTORY, 0, 0, 0, 0, 0, 0, 0])?)
+        }
+        Descriptor::Socket(_) | Descriptor::Stdio(_) => Err(Errno::BADF.into()),
+        &Descriptor::File(number) => {
+            let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
+            let (number, prestat) = (number.cast_signed(), prestat.cast_signed());
+            forwarded(inner::fd_prestat_get(wasi, &mut memory, number, prestat))
+        }
+    }
+}
+
+/// What is opened gets a number here, in place of the inner one.
+#[expect(clippy::too_many_arguments, reason = "the function's signature in preview1")]
+fn path_open(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    lookup: u32,
+    path: u32,
+    length: u32,
+    open: u32,
+    rights: u64,
+    inheriting: u64,
+    flags: u32,
+    opened: u32,
+) -> Result<(), Failure> {
+    let number = match guest.descriptors.get(fd)? {
+        &Descriptor::File(number) => number,
+        Descriptor::Socket(_) | Descriptor::Stdio(_) => return Err(Errno::NOTDIR.into()),
+    };
+    memory.range(opened, 4)?;
+    forwarded(in_tokio(inner::path_open(
+        &mut guest.wasi,
+        &mut memory.forward(),
+        number.cast_signed(),
+        lookup.cast_signed(),
+        path.cast_signed(),
+        length.cast_signed(),
+        open.cast_signed(),
+        rights.cast_signed(),
+        inheriting.cast_signed(),
+        flags.cast_signed(),
+        opened.cast_signed(),
+    )))?;
+    let file = Descriptor::File(memory.read_u32(opened)?);
+    let number = guest.descriptors.insert(file);
+    Ok(memory.write_u32(opened, number)?)
+}

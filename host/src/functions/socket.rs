@@ -1,0 +1,101 @@
+//! `sock_*`: accept, receive, send, shut down.
+
+use crate::descriptors::Descriptor;
+use crate::errno::Errno;
+use crate::guest::Guest;
+use crate::memory::LinearMemory;
+use crate::waiting::Failure;
+
+/// The only descriptor flag that means something to a socket.
+pub(crate) const FLAG_NONBLOCK: u32 = 4;
+
+const RECEIVE_PEEK: u32 = 1;
+const RECEIVE_WAITALL: u32 = 2;
+
+const SHUT_READ: u32 = 1;
+const SHUT_WRITE: u32 = 2;
+const SHUT_BOTH: u32 = 3;
+
+pub(crate) fn sock_accept(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    flags: u32,
+    accepted: u32,
+) -> Result<(), Failure> {
+    let listener = guest.descriptors.socket(fd)?;
+    if flags & !FLAG_NONBLOCK != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    // Checked before accepting, so that no connection gets lost on a bad pointer.
+    memory.range(accepted, 4)?;
+    guest.descriptors.room_for_socket()?;
+    let stream = listener.accept(flags != 0, &guest.deadline)?;
+    let number = guest.descriptors.insert(Descriptor::Socket(stream));
+    Ok(memory.write_u32(accepted, number)?)
+}
+
+/// Peeking does not wait for all: what is there is enough for it.
+pub(crate) fn sock_recv(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    buffers: u32,
+    count: u32,
+    flags: u32,
+    received: u32,
+    flags_out: u32,
+) -> Result<(), Failure> {
+    let socket = guest.descriptors.socket(fd)?;
+    if flags & !(RECEIVE_PEEK | RECEIVE_WAITALL) != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    memory.range(received, 4)?;
+    memory.range(flags_out, 2)?;
+    let deadline = &guest.deadline;
+    let length = memory.with_vectors(buffers, count, |vectors| {
+        if flags == RECEIVE_WAITALL {
+            socket.receive_all(vectors, deadline)
+        } else {
+            socket.receive(vectors, flags & RECEIVE_PEEK != 0, deadline)
+        }
+    })??;
+    memory.write_u32(received, length as u32)?;
+    // The one flag, "data truncated", is for datagrams.
+    Ok(memory.write_u16(flags_out, 0)?)
+}
+
+pub(crate) fn sock_send(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    buffers: u32,
+    count: u32,
+    flags: u32,
+    sent: u32,
+) -> Result<(), Failure> {
+    let socket = guest.descriptors.socket(fd)?;
+    if flags != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    memory.range(sent, 4)?;
+    let deadline = &guest.deadline;
+    let length = memory.with_vectors(buffers, count, |vectors| socket.send(vectors, deadline))??;
+    Ok(memory.write_u32(sent, length as u32)?)
+}
+
+pub(crate) fn sock_shutdown(
+    _memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    how: u32,
+) -> Result<(), Failure> {
+    let socket = guest.descriptors.socket(fd)?;
+    let how = match how {
+        SHUT_READ => libc::SHUT_RD,
+        SHUT_WRITE => libc::SHUT_WR,
+        SHUT_BOTH => libc::SHUT_RDWR,
+        _ => return Err(Errno::INVAL.into()),
+    };
+    Ok(socket.shutdown(how)?)
+}

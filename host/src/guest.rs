@@ -1,0 +1,96 @@
+//! The state of one running guest.
+
+use crate::clock::MonotonicClock;
+use crate::descriptors::Descriptors;
+use crate::error::Stop;
+use crate::memory::LinearMemory;
+use crate::poll::WaitSet;
+use crate::run::Limits;
+use crate::waiting::Deadline;
+use wasmtime::{AsContextMut, Caller, Extern, Memory, ResourceLimiter, Result};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1;
+
+/// What the host functions work on; the data of the Wasmtime store.
+pub(crate) struct Guest {
+    /// Arguments, environment, clocks, random numbers, directories and files.
+    pub(crate) wasi: WasiP1Ctx,
+    pub(crate) descriptors: Descriptors,
+    pub(crate) wait_set: WaitSet,
+    pub(crate) clock: MonotonicClock,
+    pub(crate) deadline: Deadline,
+    pub(crate) memory_bytes_max: Option<usize>,
+    /// The guest's memory, looked up by name once.
+    memory: Option<Memory>,
+}
+
+impl Guest {
+    pub(crate) fn new(
+        wasi: WasiP1Ctx,
+        descriptors: Descriptors,
+        wait_set: WaitSet,
+        clock: MonotonicClock,
+        limits: Limits,
+    ) -> Guest {
+        Guest {
+            wasi,
+            descriptors,
+            wait_set,
+            clock,
+            deadline: Deadline::after(limits.time),
+            memory_bytes_max: limits.memory_bytes,
+            memory: None,
+        }
+    }
+
+    /// Splits a call into the guest's memory and its state.
+    pub(crate) fn enter<'a>(
+        caller: &'a mut Caller<'_, Guest>,
+    ) -> Result<(LinearMemory<'a>, &'a mut Guest)> {
+        let memory = match caller.data().memory {
+            Some(memory) => memory,
+            None => {
+                let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
+                    wasmtime::bail!("the program exports no memory of its own");
+                };
+                caller.data_mut().memory = Some(memory);
+                memory
+            }
+        };
+        let fuel = caller.as_context_mut().hostcall_fuel();
+        let (bytes, guest) = memory.data_and_store_mut(caller);
+        // Forwarded functions charge what they copy to it.
+        guest.wasi.set_hostcall_fuel(fuel);
+        Ok((LinearMemory(bytes), guest))
+    }
+}
+
+impl ResourceLimiter for Guest {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
+        match self.memory_bytes_max {
+            Some(limit) if desired > limit => Err(Stop::MemoryLimit.into()),
+            _ => Ok(true),
+        }
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
+        // A table entry is a pointer: what the memory may not have, tables may not have either.
+        match self.memory_bytes_max {
+            Some(limit) if desired.saturating_mul(size_of::<usize>()) > limit => {
+                Err(Stop::MemoryLimit.into())
+            }
+            _ => Ok(true),
+        }
+    }
+}
+

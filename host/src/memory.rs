@@ -1,0 +1,162 @@
+//! The guest's linear memory, every access checked.
+//!
+//! A guest may pass any number as a pointer; one that does not fit is
+//! [`Errno::FAULT`], never a panic. Pointers need no alignment here: all access
+//! goes byte by byte, and refusing what works would help nobody.
+
+use crate::errno::Errno;
+use std::marker::PhantomData;
+use std::ops::Range;
+use wiggle::GuestMemory;
+
+/// The most buffers that one call takes from the guest's array; further ones
+/// are left for the next call, as a short read or write. It is the kernel's
+/// own limit (`IOV_MAX`).
+const VECTORS_MAX: u32 = 1024;
+
+/// Up to this many buffers need no allocation.
+const VECTORS_INLINE: usize = 8;
+
+const NO_VECTOR: libc::iovec = libc::iovec {
+    iov_base: std::ptr::null_mut(),
+    iov_len: 0,
+};
+
+/// A view of the guest's memory for the length of one call.
+pub(crate) struct LinearMemory<'a>(pub(crate) &'a mut [u8]);
+
+/// The guest's buffers as the kernel takes them.
+///
+/// Only [`LinearMemory::with_vectors`] makes one: each entry lies in the memory
+/// that is borrowed for `'a`. Entries may overlap each other, so they are only
+/// ever handed to the kernel and never become Rust slices.
+pub(crate) struct Vectors<'a> {
+    entries: &'a mut [libc::iovec],
+    memory: PhantomData<&'a mut [u8]>,
+}
+
+impl LinearMemory<'_> {
+    /// The range of `length` bytes at `pointer`, if the guest has them.
+    pub(crate) fn range(&self, pointer: u32, length: u32) -> Result<Range<usize>, Errno> {
+        let start = pointer as usize;
+        let end = start.checked_add(length as usize).ok_or(Errno::FAULT)?;
+        if end > self.0.len() {
+            return Err(Errno::FAULT);
+        }
+        Ok(start..end)
+    }
+
+    /// `count` records of `size` bytes each at `pointer`.
+    pub(crate) fn records(&self, pointer: u32, count: u32, size: u32) -> Result<&[u8], Errno> {
+        let length = count.checked_mul(size).ok_or(Errno::FAULT)?;
+        Ok(&self.0[self.range(pointer, length)?])
+    }
+
+    /// As [`Self::records`], to be written to.
+    pub(crate) fn records_mut(
+        &mut self,
+        pointer: u32,
+        count: u32,
+        size: u32,
+    ) -> Result<&mut [u8], Errno> {
+        let length = count.checked_mul(size).ok_or(Errno::FAULT)?;
+        let range = self.range(pointer, length)?;
+        Ok(&mut self.0[range])
+    }
+
+    pub(crate) fn read_u32(&self, pointer: u32) -> Result<u32, Errno> {
+        let mut value = [0; 4];
+        value.copy_from_slice(&self.0[self.range(pointer, 4)?]);
+        Ok(u32::from_le_bytes(value))
+    }
+
+    /// Writes bytes that the caller has put in the guest's order (little-endian).
+    pub(crate) fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), Errno> {
+        let length = u32::try_from(bytes.len()).map_err(|_| Errno::FAULT)?;
+        let range = self.range(pointer, length)?;
+        self.0[range].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    pub(crate) fn write_u16(&mut self, pointer: u32, value: u16) -> Result<(), Errno> {
+        self.write(pointer, &value.to_le_bytes())
+    }
+
+    pub(crate) fn write_u32(&mut self, pointer: u32, value: u32) -> Result<(), Errno> {
+        self.write(pointer, &value.to_le_bytes())
+    }
+
+    /// The same memory as the functions of `wasmtime-wasi` take it.
+    pub(crate) fn forward(&mut self) -> GuestMemory<'_> {
+        GuestMemory::Unshared(self.0)
+    }
+
+    /// Calls `operation` with the buffers that the guest's array of `iovec` or
+    /// `ciovec` (pointer and length, 8 bytes each) names.
+    pub(crate) fn with_vectors<T>(
+        &mut self,
+        array: u32,
+        count: u32,
+        operation: impl FnOnce(&mut Vectors<'_>) -> T,
+    ) -> Result<T, Errno> {
+        let count = count.min(VECTORS_MAX);
+        self.records(array, count, 8)?;
+        let mut few = [NO_VECTOR; VECTORS_INLINE];
+        let mut many = Vec::new();
+        let entries = match few.get_mut(..count as usize) {
+            Some(few) => few,
+            None => {
+                many.resize(count as usize, NO_VECTOR);
+                &mut many[..]
+            }
+        };
+        for (index, entry) in (0..count).zip(entries.iter_mut()) {
+            let at = array + 8 * index;
+            let range = self.range(self.read_u32(at)?, self.read_u32(at + 4)?)?;
+            entry.iov_len = range.len();
+            entry.iov_base = std::ptr::without_provenance_mut(range.start);
+        }
+        // Offsets become pointers last, all from one borrow of the memory.
+        let base = self.0.as_mut_ptr();
+        for entry in entries.iter_mut() {
+            entry.iov_base = base.wrapping_add(entry.iov_base.addr()).cast();
+        }
+        Ok(operation(&mut Vectors {
+            entries,
+            memory: PhantomData,
+        }))
+    }
+}
+
+impl Vectors<'_> {
+    /// The entries, for a system call.
+    pub(crate) fn entries(&self) -> &[libc::iovec] {
+        self.entries
+    }
+
+    /// How many bytes all buffers hold together.
+    pub(crate) fn length(&self) -> usize {
+        self.entries.iter().map(|entry| entry.iov_len).sum()
+    }
+
+    /// Cuts the buffers down to their first `length` bytes.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        let mut left = length;
+        for entry in self.entries.iter_mut() {
+            entry.iov_len = entry.iov_len.min(left);
+            left -= entry.iov_len;
+        }
+    }
+
+    /// Leaves out the first `length` bytes.
+    pub(crate) fn advance(&mut self, length: usize) {
+        let mut left = length;
+        for entry in self.entries.iter_mut() {
+            let step = entry.iov_len.min(left);
+            // Stays within the buffer, or one past its end.
+            entry.iov_base = entry.iov_base.cast::<u8>().wrapping_add(step).cast();
+            entry.iov_len -= step;
+            left -= step;
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! From a file's bytes to a program that can be started.
+
+use crate::error::Error;
+use crate::functions;
+use crate::guest::Guest;
+use wasmtime::{Cache, Config, Engine, InstancePre, Linker, Module, UnknownImportError};
+
+/// What a module starts with; a component has the same magic number and
+/// another version.
+const MAGIC: &[u8] = b"\0asm";
+const MODULE_VERSION: &[u8] = &[1, 0, 0, 0];
+
+/// The compiler; `interruptible` programs look at every loop whether their
+/// time is over.
+pub(crate) fn engine(interruptible: bool) -> Result<Engine, Error> {
+    let mut config = Config::new();
+    config.epoch_interruption(interruptible);
+    // Without a folder to write to there is no cache, and all else works.
+    if let Ok(cache) = Cache::from_file(None) {
+        config.cache(Some(cache));
+    }
+    Engine::new(&config).map_err(|error| Error::Host {
+        reason: format!("the WebAssembly compiler can't be used here: {error:#}"),
+    })
+}
+
+/// Compiles a program and finds its imports.
+pub(crate) fn load(
+    engine: &Engine,
+    name: &str,
+    bytes: &[u8],
+) -> Result<InstancePre<Guest>, Error> {
+    let unfit = |reason: String| Error::ModuleUnfit {
+        name: name.to_owned(),
+        reason,
+    };
+    recognize(bytes).map_err(|reason| unfit(reason.to_owned()))?;
+    let module = Module::from_binary(engine, bytes).map_err(|error| {
+        unfit(format!(
+            "it is damaged or uses what Wasmtime lacks ({}); build it again",
+            error.root_cause()
+        ))
+    })?;
+    let mut linker = Linker::new(engine);
+    functions::link(&mut linker).map_err(|error| Error::Host {
+        reason: format!("the host functions can't be set up: {error:#}"),
+    })?;
+    if module.get_export("_start").is_none() {
+        return Err(unfit(
+            "it exports no _start function; build a program (a binary), not a library".to_owned(),
+        ));
+    }
+    linker.instantiate_pre(&module).map_err(|error| {
+        if let Some(unknown) = error.downcast_ref::<UnknownImportError>() {
+            return Error::Import {
+                name: name.to_owned(),
+                import: format!("{}.{}", unknown.module(), unknown.name()),
+            };
+        }
+        unfit(format!(
+            "it imports a function with another signature than preview1 gives it ({error:#}); \
+             build it for wasm32-wasip1, without extensions of other hosts"
+        ))
+    })
+}
+
+/// Tells a module from what people pass instead.
+fn recognize(bytes: &[u8]) -> Result<(), &'static str> {
+    match bytes.strip_prefix(MAGIC) {
+        Some(rest) if rest.starts_with(MODULE_VERSION) => Ok(()),
+        Some(_) => Err("it is a component; build it for wasm32-wasip1 to get a module"),
+        None if bytes.trim_ascii_start().starts_with(b"(") => {
+            Err("it is WebAssembly text; convert it with `wasm-tools parse` first")
+        }
+        None => Err("it is not WebAssembly; build it for wasm32-wasip1"),
+    }
+}

@@ -1,0 +1,52 @@
+//! `poll_oneoff`: one wait over sockets, standard streams and clocks.
+
+mod subscription;
+mod wait_set;
+
+pub(crate) use wait_set::WaitSet;
+
+use crate::errno::Errno;
+use crate::guest::Guest;
+use crate::memory::LinearMemory;
+use crate::waiting::Failure;
+use subscription::{EVENT_SIZE, SUBSCRIPTION_SIZE};
+
+/// The most subscriptions in one call; beyond it the call is `inval`. It is
+/// twice the 32,768 sockets of a guest that reads and writes on each.
+const SUBSCRIPTIONS_MAX: u32 = 65_536;
+
+/// Waits until a subscription is ready, and reports all that are, in the order
+/// in which they were given.
+///
+/// Readiness is per subscription: a number that is not open gives an event with
+/// `badf` for its own subscription, a socket with a pending error is ready
+/// without an error (the call that follows reveals it), a peer that has closed
+/// its side sets the hang-up flag of read events.
+pub(crate) fn poll_oneoff(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    subscriptions: u32,
+    events: u32,
+    count: u32,
+    events_count: u32,
+) -> Result<(), Failure> {
+    if count == 0 || count > SUBSCRIPTIONS_MAX {
+        return Err(Errno::INVAL.into());
+    }
+    // Found out before waiting, so that no readiness gets lost on a bad pointer.
+    memory.records(events, count, EVENT_SIZE as u32)?;
+    memory.range(events_count, 4)?;
+    let array = memory.records(subscriptions, count, SUBSCRIPTION_SIZE as u32)?;
+    let (array, _) = array.as_chunks();
+    guest.wait_set.follow(array, &guest.descriptors)?;
+    guest.wait_set.wait(&guest.clock, &guest.deadline)?;
+    let ready = guest.wait_set.events();
+    let count = ready.len() as u32;
+    let space = memory.records_mut(events, count, EVENT_SIZE as u32)?;
+    let (space, _) = space.as_chunks_mut();
+    for (space, event) in space.iter_mut().zip(ready) {
+        *space = event;
+    }
+    memory.write_u32(events_count, count)?;
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Running a program to its end.
+
+use crate::builder::HostBuilder;
+use crate::clock::MonotonicClock;
+use crate::descriptors::Descriptors;
+use crate::error::{Error, Stop};
+use crate::guest::Guest;
+use crate::poll::WaitSet;
+use crate::preopen::Preopen;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+use wasmtime::{InstancePre, Store, Trap, WasmBacktrace};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{FsPerms, WasiCtx};
+
+/// The number of the first socket or directory of a guest.
+const FIRST_FD: usize = 3;
+
+/// What an operator may limit; `None`: no limit of this host's.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Limits {
+    pub(crate) memory_bytes: Option<usize>,
+    pub(crate) sockets: Option<usize>,
+    pub(crate) time: Option<Duration>,
+}
+
+/// A program that is ready to run.
+pub struct Host {
+    given: HostBuilder,
+    name: String,
+    program: InstancePre<Guest>,
+}
+
+impl Host {
+    /// Starts saying what to run.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    pub(crate) fn new(given: HostBuilder, name: String, program: InstancePre<Guest>) -> Host {
+        Host {
+            given,
+            name,
+            program,
+        }
+    }
+
+    /// The sockets that the guest will find, each with its number there.
+    pub fn preopens(&self) -> impl Iterator<Item = (usize, &Preopen)> {
+        (FIRST_FD..).zip(&self.given.preopens)
+    }
+
+    /// Runs the program to its end and returns its exit code.
+    ///
+    /// Standard input, output and error are the process's own. This blocks the
+    /// thread; call it outside of asynchronous code.
+    pub fn run(self) -> Result<i32, Error> {
+        let limits = self.given.limits;
+        let program = self.program.clone();
+        let mut store = Store::new(program.module().engine(), self.guest()?);
+        store.limiter(|guest| guest);
+        // Dropped at the end of the run, which ends the thread that waits for it.
+        let _timer = limits.time.map(|limit| start_timer(&mut store, limit));
+        let result = program.instantiate(&mut store).and_then(|instance| {
+            let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
+            start.call(&mut store, ())
+        });
+        match result {
+            Ok(()) => Ok(0),
+            Err(error) => end(&error, limits),
+        }
+    }
+
+    /// The state of the guest before its first instruction.
+    fn guest(self) -> Result<Guest, Error> {
+        let clock = MonotonicClock::start();
+        let wasi = wasi(&self.given, &self.name, clock)?;
+        let limits = self.given.limits;
+        let sockets = self.given.preopens.into_iter().map(Preopen::into_socket);
+        let descriptors = Descriptors::new(
+            sockets.collect(),
+            self.given.directories.len() as u32,
+            limits.sockets.unwrap_or(usize::MAX),
+        );
+        let wait_set = WaitSet::new().map_err(|error| Error::Host {
+            reason: format!("no epoll set can be made: {error}"),
+        })?;
+        Ok(Guest::new(wasi, descriptors, wait_set, clock, limits))
+    }
+}
+
+/// What `wasmtime-wasi` serves: arguments, environment, clocks, directories.
+fn wasi(given: &HostBuilder, name: &str, clock: MonotonicClock) -> Result<WasiP1Ctx, Error> {
+    let mut wasi = WasiCtx::builder();
+    // File operations need no second thread: the guest has only one.
+    wasi.allow_blocking_current_thread(true);
+    wasi.monotonic_clock(clock);
+    wasi.arg(name).args(&given.arguments);
+    if !given.preopens.is_empty() {
+        let names: Vec<_> = given.preopens.iter().map(Preopen::guest_name).collect();
+        wasi.env("LISTEN_FDS", names.len().to_string());
+        wasi.env("LISTEN_FDNAMES", names.join(":"));
+    }
+    for (key, value) in &given.environment {
+        wasi.env(key, value);
+    }
+    for directory in &given.directories {
+        wasi.preopened_dir(&directory.host, &directory.guest, FsPerms::ReadWrite)
+            .map_err(|error| Error::Directory {
+                path: directory.host.clone(),
+                reason: error.root_cause().to_string(),
+            })?;
+    }
+    Ok(wasi.build_p1())
+}
+
+/// Ends the guest in its own code when its time is over. While it waits in a
+/// host function, its deadline does the same.
+fn start_timer(store: &mut Store<Guest>, limit: Duration) -> Sender<()> {
+    let (running, ended) = mpsc::channel();
+    store.set_epoch_deadline(1);
+    let engine = store.engine().clone();
+    thread::spawn(move || {
+        if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+            engine.increment_epoch();
+        }
+    });
+    running
+}
+
+/// Why a guest has ended before the end of its `_start`.
+fn end(error: &wasmtime::Error, limits: Limits) -> Result<i32, Error> {
+    match error.downcast_ref::<Stop>() {
+        Some(&Stop::Exit(code)) => return Ok(code.cast_signed()),
+        Some(Stop::TimeLimit) => return Err(time_limit(limits)),
+        Some(Stop::MemoryLimit) => {
+            return Err(Error::MemoryLimit {
+                limit_bytes: limits.memory_bytes.unwrap_or(usize::MAX),
+            });
+        }
+        None => {}
+    }
+    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+        return Err(time_limit(limits));
+    }
+    let reason = error.root_cause().to_string();
+    let function = error
+        .downcast_ref::<WasmBacktrace>()
+        .and_then(|trace| trace.frames().first()?.func_name());
+    Err(Error::Trap {
+        reason: match function {
+            Some(function) => format!("{reason}, in {function}"),
+            None => reason,
+        },
+    })
+}
+
+fn time_limit(limits: Limits) -> Error {
+    Error::TimeLimit {
+        limit: limits.time.unwrap_or(Duration::MAX),
+    }
+}

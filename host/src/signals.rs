@@ -1,0 +1,21 @@
+//! Ending on Ctrl-C and SIGTERM at any time, also in the middle of a guest
+//! that computes for ever.
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::thread;
+
+/// A thread that waits for the signals and ends the process with 128 plus the
+/// signal's number, as shells do. Nothing is left to be undone: no terminal
+/// setting or flag of a descriptor was changed.
+pub(crate) fn end_on_signals() {
+    // Where it can't be set up, a signal still ends the process, by itself.
+    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else {
+        return;
+    };
+    thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            std::process::exit(128 + signal);
+        }
+    });
+}

@@ -1,0 +1,187 @@
+//! The system calls behind the host functions.
+//!
+//! Every call here is one system call (a call that a signal interrupts is made
+//! again), and this is the only file with `unsafe` in it.
+
+use crate::memory::Vectors;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+pub(crate) use libc::epoll_event as EpollEvent;
+
+/// Runs a system call until a signal does not interrupt it.
+fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
+    loop {
+        // A negative result is the call's failure, with the reason in errno.
+        if let Ok(result) = usize::try_from(call()) {
+            return Ok(result);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+fn message(vectors: &Vectors<'_>) -> libc::msghdr {
+    // SAFETY: all-zero is a valid msghdr: no address, no buffers, no control data.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = vectors.entries().as_ptr().cast_mut();
+    message.msg_iovlen = vectors.entries().len() as _;
+    message
+}
+
+/// Receives into the guest's buffers.
+pub(crate) fn receive(
+    fd: BorrowedFd<'_>,
+    vectors: &mut Vectors<'_>,
+    flags: i32,
+) -> io::Result<usize> {
+    let fd = fd.as_raw_fd();
+    retry(|| match vectors.entries() {
+        // SAFETY: a `Vectors` entry lies in guest memory that is mutably borrowed meanwhile.
+        [one] => unsafe { libc::recv(fd, one.iov_base, one.iov_len, flags) },
+        // SAFETY: as above, for each entry; the header lives until the call returns.
+        _ => unsafe { libc::recvmsg(fd, &mut message(vectors), flags) },
+    })
+}
+
+/// Sends the guest's buffers; a closed connection is an error, not a signal.
+pub(crate) fn send(fd: BorrowedFd<'_>, vectors: &Vectors<'_>) -> io::Result<usize> {
+    let fd = fd.as_raw_fd();
+    retry(|| match vectors.entries() {
+        // SAFETY: a `Vectors` entry lies in guest memory that is borrowed meanwhile.
+        [one] => unsafe { libc::send(fd, one.iov_base, one.iov_len, libc::MSG_NOSIGNAL) },
+        // SAFETY: as above, for each entry; the header lives until the call returns.
+        _ => unsafe { libc::sendmsg(fd, &message(vectors), libc::MSG_NOSIGNAL) },
+    })
+}
+
+/// Reads into the guest's buffers.
+pub(crate) fn read(fd: BorrowedFd<'_>, vectors: &mut Vectors<'_>) -> io::Result<usize> {
+    let (fd, entries) = (fd.as_raw_fd(), vectors.entries());
+    // SAFETY: a `Vectors` entry lies in guest memory that is mutably borrowed meanwhile.
+    retry(|| unsafe { libc::readv(fd, entries.as_ptr(), entries.len() as _) })
+}
+
+/// Writes the guest's buffers.
+pub(crate) fn write(fd: BorrowedFd<'_>, vectors: &Vectors<'_>) -> io::Result<usize> {
+    let (fd, entries) = (fd.as_raw_fd(), vectors.entries());
+    // SAFETY: a `Vectors` entry lies in guest memory that is borrowed meanwhile.
+    retry(|| unsafe { libc::writev(fd, entries.as_ptr(), entries.len() as _) })
+}
+
+/// Accepts a connection; the new socket is non-blocking and close-on-exec.
+pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let (fd, flags) = (fd.as_raw_fd(), libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC);
+    let accepted = retry(|| {
+        // SAFETY: null for the address says that it is not wanted.
+        unsafe { libc::accept4(fd, std::ptr::null_mut(), std::ptr::null_mut(), flags) as isize }
+    })?;
+    // SAFETY: the kernel has just made this descriptor, for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(accepted as RawFd) })
+}
+
+/// Shuts down one direction or both (`SHUT_RD`, `SHUT_WR`, `SHUT_RDWR`).
+pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: i32) -> io::Result<()> {
+    // SAFETY: takes numbers only.
+    retry(|| unsafe { libc::shutdown(fd.as_raw_fd(), how) as isize }).map(drop)
+}
+
+/// Waits for one descriptor; no events after `timeout` (`None`: for ever).
+/// A signal may end the wait early, as if the time were over: callers look again.
+pub(crate) fn wait_for_one(
+    fd: BorrowedFd<'_>,
+    events: i16,
+    timeout: Option<Duration>,
+) -> io::Result<i16> {
+    let mut one = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events,
+        revents: 0,
+    };
+    let timeout = timeout.map(timespec);
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), |time| time as _);
+    // SAFETY: one pollfd, as said; the timeout is null or outlives the call.
+    let result = unsafe { libc::ppoll(&mut one, 1, timeout, std::ptr::null()) };
+    match result {
+        -1 => interrupted_or(io::Error::last_os_error()).map(|()| 0),
+        _ => Ok(one.revents),
+    }
+}
+
+/// A new epoll set.
+pub(crate) fn epoll_create() -> io::Result<OwnedFd> {
+    // SAFETY: takes numbers only.
+    let fd = retry(|| unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) as isize })?;
+    // SAFETY: the kernel has just made this descriptor, for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Adds, modifies or removes (`EPOLL_CTL_…`) a descriptor of an epoll set.
+pub(crate) fn epoll_control(
+    epoll: BorrowedFd<'_>,
+    operation: i32,
+    fd: BorrowedFd<'_>,
+    events: u32,
+    key: u64,
+) -> io::Result<()> {
+    let mut event = EpollEvent { events, u64: key };
+    let (epoll, fd) = (epoll.as_raw_fd(), fd.as_raw_fd());
+    // SAFETY: the event outlives the call, which only reads it.
+    retry(|| unsafe { libc::epoll_ctl(epoll, operation, fd, &mut event) as isize }).map(drop)
+}
+
+/// Fills `events` with what is ready, up to its capacity. Empty when the time
+/// is over or a signal ends the wait early: callers look at the clock.
+///
+/// `exact` waits with the kernel's own resolution; kernels before 5.11 do not
+/// know that call (`ENOSYS`), the other one rounds up to a millisecond.
+pub(crate) fn epoll_wait(
+    epoll: BorrowedFd<'_>,
+    events: &mut Vec<EpollEvent>,
+    timeout: Option<Duration>,
+    exact: bool,
+) -> io::Result<()> {
+    events.clear();
+    let room = i32::try_from(events.capacity()).unwrap_or(i32::MAX);
+    let (epoll, first) = (epoll.as_raw_fd(), events.as_mut_ptr());
+    let count = if exact {
+        let timeout = timeout.map(timespec);
+        let timeout: *const libc::timespec =
+            timeout.as_ref().map_or(std::ptr::null(), |time| time as _);
+        let no_mask: *const libc::sigset_t = std::ptr::null();
+        let call = libc::SYS_epoll_pwait2;
+        // SAFETY: `first` has room for `room` events; the timeout is null or outlives the call.
+        unsafe { libc::syscall(call, epoll, first, room, timeout, no_mask, 0usize) }
+    } else {
+        let milliseconds = timeout.map_or(-1, |time| {
+            i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
+        });
+        // SAFETY: `first` has room for `room` events.
+        unsafe { libc::epoll_wait(epoll, first, room, milliseconds).into() }
+    };
+    match usize::try_from(count) {
+        Ok(count) => {
+            // SAFETY: the kernel has written this many events, at most the capacity.
+            unsafe { events.set_len(count) };
+            Ok(())
+        }
+        Err(_) => interrupted_or(io::Error::last_os_error()),
+    }
+}
+
+fn interrupted_or(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::Interrupted => Ok(()),
+        _ => Err(error),
+    }
+}
+
+fn timespec(time: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    }
+}
