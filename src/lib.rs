@@ -1,1 +1,27 @@
-//! Callback event loop.
+//! A callback event loop: a [`Dispatcher`] waits on sockets and calls the handlers of those registered
+//! with it. One program, unchanged, runs natively on `select()` and as WebAssembly on `poll_oneoff`, on
+//! sockets that the host opened for it.
+//!
+//! It is the port of Nim's `asyncio` module, with that module's nouns and verbs and without its faults.
+
+#![forbid(unsafe_code)]
+
+mod delegate;
+mod dispatcher;
+mod error;
+mod handler;
+mod line;
+mod line_reader;
+mod registration;
+mod send_queue;
+mod socket;
+mod status;
+
+pub use delegate::{Delegate, Mode};
+pub use dispatcher::{DEFAULT_TIMEOUT, Dispatcher, Timer};
+pub use error::MainError;
+pub use line::{Line, ReadLine};
+pub use registration::Register;
+pub use selectio_platform::{Address, Domain, Protocol, Shutdown, Type};
+pub use socket::AsyncSocket;
+pub use status::SocketStatus;
