@@ -1,0 +1,59 @@
+//! The example programs, driven from outside: natively and as guests of `selectio run`.
+//!
+//! A guest has no way to be such a test, so there is none of this on WebAssembly targets.
+
+#![cfg(not(target_family = "wasm"))]
+#![forbid(unsafe_code)]
+
+/// Makes a test of each named function for both worlds: `native::NAME` and `wasm::NAME`.
+macro_rules! in_both_worlds {
+    ($($name:ident),+ $(,)?) => {
+        mod native {
+            $(#[test] fn $name() { super::$name(selectio_driver::World::Native); })+
+        }
+        mod wasm {
+            $(#[test] fn $name() { super::$name(selectio_driver::World::Wasm); })+
+        }
+    };
+}
+
+mod chat;
+mod echo;
+mod line_client;
+mod start_and_end;
+mod tasks;
+mod wasm;
+
+use std::time::Duration;
+
+use selectio_driver::client::{Client, Received};
+use selectio_driver::{Program, World};
+
+/// How long anything that has to happen may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Starts an example that listens.
+#[track_caller]
+fn start(name: &str, world: World, arguments: &[&str]) -> Program {
+    match Program::start(name, world, arguments) {
+        Ok(program) => program,
+        Err(error) => panic!("{error:#}"),
+    }
+}
+
+#[track_caller]
+fn connect(program: &Program) -> Client {
+    Client::connect(program.address).expect("the program accepts")
+}
+
+#[track_caller]
+fn expect_line(client: &mut Client, line: &str) {
+    let received = client.receive().expect("the connection is in order");
+    assert_eq!(received, Received::Line(line.to_owned()));
+}
+
+#[track_caller]
+fn expect_end(client: &mut Client) {
+    let received = client.receive().expect("the connection is in order");
+    assert_eq!(received, Received::End { unterminated: String::new() });
+}

@@ -1,0 +1,26 @@
+//! `tasks`: a task drops clients that are silent for too long.
+
+use std::thread;
+use std::time::Duration;
+
+use selectio_driver::World;
+
+use crate::{connect, expect_end, expect_line, start};
+
+in_both_worlds!(silent_clients_are_dropped);
+
+fn silent_clients_are_dropped(world: World) {
+    let program = start("tasks", world, &["1"]);
+    let (mut silent, mut talking) = (connect(&program), connect(&program));
+    // Twice as long as a silent one is kept.
+    for index in 0..10 {
+        let line = format!("still here {index}");
+        talking.send_line(&line).expect("send");
+        expect_line(&mut talking, &line);
+        thread::sleep(Duration::from_millis(200));
+    }
+    expect_line(&mut silent, "* too silent, bye");
+    expect_end(&mut silent);
+    expect_line(&mut talking, "* too silent, bye");
+    expect_end(&mut talking);
+}
