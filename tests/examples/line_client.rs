@@ -8,7 +8,7 @@ mod native {
     use selectio_driver::process::{Process, Stream};
     use selectio_driver::{World, cargo};
 
-    use crate::{LIMIT, start};
+    use crate::{LIMIT, run, start};
 
     fn line_client(address: &str) -> Process {
         let path = cargo::example("line_client", World::Native).expect("line_client builds");
@@ -35,10 +35,17 @@ mod native {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let address = listener.local_addr().expect("an address").to_string();
         drop(listener);
-        let mut process = line_client(&address);
-        let status = process.wait(LIMIT).expect("it ends");
-        let errors = process.output(Stream::Stderr);
-        assert_eq!(status.code(), Some(1), "{errors}");
-        assert_eq!(errors.lines().count(), 1, "{errors}");
+        run("line_client", World::Native, &[&address]).expect_refusal(1, "refused");
+    }
+}
+
+mod wasm {
+    use selectio_driver::World;
+
+    use crate::run;
+
+    #[test]
+    fn says_so_in_one_line_that_it_cannot_connect_out() {
+        run("line_client", World::Wasm, &["127.0.0.1:7000"]).expect_refusal(1, "not possible on wasip1");
     }
 }

@@ -24,10 +24,12 @@ mod start_and_end;
 mod tasks;
 mod wasm;
 
+use std::process::Command;
 use std::time::Duration;
 
 use selectio_driver::client::{Client, Received};
-use selectio_driver::{Program, World};
+use selectio_driver::process::{Process, Stream};
+use selectio_driver::{Program, World, cargo, program};
 
 /// How long anything that has to happen may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -56,4 +58,45 @@ fn expect_line(client: &mut Client, line: &str) {
 fn expect_end(client: &mut Client) {
     let received = client.receive().expect("the connection is in order");
     assert_eq!(received, Received::End { unterminated: String::new() });
+}
+
+/// A program that has ended by itself.
+struct Ended {
+    exit_code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs an example with nothing but `arguments`: no listener is passed to a guest.
+#[track_caller]
+fn run(name: &str, world: World, arguments: &[&str]) -> Ended {
+    let executable = cargo::example(name, world).expect("the example builds");
+    let mut command = match world {
+        World::Native => Command::new(executable),
+        World::Wasm => program::guest(&cargo::host().expect("the host builds"), &executable, &[]),
+    };
+    command.args(arguments);
+    Ended::of(command)
+}
+
+impl Ended {
+    #[track_caller]
+    fn of(command: Command) -> Ended {
+        let mut process = Process::start(command).expect("the program starts");
+        drop(process.input());
+        let status = process.wait(LIMIT).expect("the program ends");
+        Ended {
+            exit_code: status.code(),
+            stdout: process.output(Stream::Stdout),
+            stderr: process.output(Stream::Stderr),
+        }
+    }
+
+    /// The program refused in one line that says what is wrong.
+    #[track_caller]
+    fn expect_refusal(&self, exit_code: i32, names: &str) {
+        assert_eq!(self.exit_code, Some(exit_code), "{}", self.stderr);
+        assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
+        assert!(self.stderr.contains(names), "{names} is missing: {}", self.stderr);
+    }
 }

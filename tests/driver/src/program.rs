@@ -107,7 +107,7 @@ pub fn listeners(text: &str) -> impl Iterator<Item = Listener<'_>> {
     text.lines().filter_map(|line| {
         let (address, details) = {
             let rest = line.split_once(": listening on ")?.1;
-            rest.split_once(' ').unwrap_or((rest, ""))
+            rest.split_once([' ', ',']).unwrap_or((rest, ""))
         };
         let name = details.trim_end_matches(')').split_once(", ").map(|(_, name)| name);
         Some(Listener { name, address: address.parse().ok()? })
@@ -120,10 +120,11 @@ mod tests {
 
     #[test]
     fn announced_listeners() {
-        let text = "echo: listening on 127.0.0.1:7000\nnoise\n\
+        let text = "echo: listening on 127.0.0.1:7000\nnoise\ntasks: listening on 127.0.0.1:7, patiently\n\
             selectio: listening on 127.0.0.1:5 (fd 3)\nselectio: listening on [::1]:6 (fd 4, control)\n";
         let found: Vec<Listener<'_>> = listeners(text).collect();
-        let expected = [("127.0.0.1:7000", None), ("127.0.0.1:5", None), ("[::1]:6", Some("control"))];
+        let expected =
+            [("127.0.0.1:7000", None), ("127.0.0.1:7", None), ("127.0.0.1:5", None), ("[::1]:6", Some("control"))];
         assert_eq!(found.len(), expected.len());
         for (found, (address, name)) in found.iter().zip(expected) {
             assert_eq!((found.address.to_string().as_str(), found.name), (address, name));
