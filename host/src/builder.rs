@@ -39,15 +39,8 @@ impl HostBuilder {
     }
 
     /// The program, from memory; `name` is the guest's argument 0.
-    pub fn module_bytes(
-        mut self,
-        name: impl Into<String>,
-        bytes: impl Into<Vec<u8>>,
-    ) -> HostBuilder {
-        self.source = Some(Source::Bytes {
-            name: name.into(),
-            bytes: bytes.into(),
-        });
+    pub fn module_bytes(mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> HostBuilder {
+        self.source = Some(Source::Bytes { name: name.into(), bytes: bytes.into() });
         self
     }
 
@@ -72,10 +65,7 @@ impl HostBuilder {
 
     /// A directory that the guest may use, and its name there.
     pub fn directory(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> HostBuilder {
-        self.directories.push(Directory {
-            host: host.into(),
-            guest: guest.into(),
-        });
+        self.directories.push(Directory { host: host.into(), guest: guest.into() });
         self
     }
 
@@ -110,10 +100,8 @@ impl HostBuilder {
         let (name, bytes) = match self.source.take().ok_or(Error::NoModule)? {
             Source::Bytes { name, bytes } => (name, bytes),
             Source::File(path) => {
-                let bytes = std::fs::read(&path).map_err(|reason| Error::ModuleUnreadable {
-                    path: path.clone(),
-                    reason,
-                })?;
+                let bytes =
+                    std::fs::read(&path).map_err(|reason| Error::ModuleUnreadable { path: path.clone(), reason })?;
                 (file_name(&path), bytes)
             }
         };

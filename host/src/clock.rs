@@ -12,9 +12,7 @@ pub(crate) struct MonotonicClock {
 
 impl MonotonicClock {
     pub(crate) fn start() -> MonotonicClock {
-        MonotonicClock {
-            start: Instant::now(),
-        }
+        MonotonicClock { start: Instant::now() }
     }
 }
 

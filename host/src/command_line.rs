@@ -1,8 +1,10 @@
 //! The command line of `selectio`.
 
+use crate::quantity;
 use clap::{Args, Parser, Subcommand};
 use selectio_host::{Error, Host, HostBuilder, Preopen};
 use std::env;
+use std::time::Duration;
 
 /// Runs WASI preview1 programs with sockets that the host opens for them.
 #[derive(Parser)]
@@ -18,14 +20,33 @@ pub(crate) enum Command {
     Run(Box<Run>),
 }
 
+/// Run a WebAssembly module built for wasm32-wasip1
+///
+/// The program finds its sockets from descriptor 3 on, in this order: TCP
+/// listeners, Unix listeners, TCP connections, inherited sockets; LISTEN_FDS
+/// is their number, LISTEN_FDNAMES their names. Directories come after them.
+///
+/// The exit code is the program's own; 1 when it can't be run, 2 for a wrong
+/// command line, 124 when its time is over, 134 when it traps, 130 and 143
+/// after Ctrl-C and SIGTERM.
 #[derive(Args)]
+#[command(override_usage = "selectio run [OPTIONS] MODULE [ARGS]...")]
 pub(crate) struct Run {
     /// Open a TCP listener for the program; port 0 is any free one
-    ///
-    /// The program finds its listeners from descriptor 3 on, their number in
-    /// LISTEN_FDS and their names in LISTEN_FDNAMES.
-    #[arg(long = "tcplisten", value_name = "[NAME=]ADDR")]
+    #[arg(long = "tcplisten", value_name = "[NAME=]ADDR", help_heading = "Sockets")]
     tcp_listeners: Vec<String>,
+
+    /// Open a Unix listener for the program; its file is removed at the end
+    #[arg(long = "unixlisten", value_name = "[NAME=]PATH", help_heading = "Sockets")]
+    unix_listeners: Vec<String>,
+
+    /// Connect to an address and give the program the connection
+    #[arg(long = "tcpconnect", value_name = "[NAME=]ADDR", help_heading = "Sockets")]
+    tcp_streams: Vec<String>,
+
+    /// Give the program the sockets of systemd's socket activation
+    #[arg(long = "listenfd", help_heading = "Sockets")]
+    inherited: bool,
 
     /// Let the program use a directory, under the same or another name
     #[arg(long = "dir", value_name = "HOST[::GUEST]")]
@@ -35,17 +56,24 @@ pub(crate) struct Run {
     #[arg(long = "env", value_name = "KEY[=VALUE]")]
     environment: Vec<String>,
 
-    /// Options as Wasmtime has them: tcplisten=ADDR, preview2=n
+    /// End the program when it asks for more memory (bytes, or with K, M, G)
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size, help_heading = "Limits")]
+    max_memory: Option<usize>,
+
+    /// Let the program have at most so many sockets open
+    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
+    max_sockets: Option<usize>,
+
+    /// End the program after a time (seconds, or with ms, s, m, h)
+    #[arg(long, value_name = "TIME", value_parser = quantity::time, help_heading = "Limits")]
+    timeout: Option<Duration>,
+
+    /// Options as Wasmtime has them: tcplisten=ADDR, listenfd, preview2=n
     #[arg(short = 'S', value_name = "OPTION", value_parser = wasi_option, value_delimiter = ',')]
     wasi_options: Vec<WasiOption>,
 
-    /// The module, then its own arguments
-    #[arg(
-        value_name = "MODULE [ARGS]",
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
+    /// The module; all that follows is its own arguments
+    #[arg(value_name = "MODULE", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     program: Vec<String>,
 }
 
@@ -53,47 +81,88 @@ pub(crate) struct Run {
 #[derive(Clone)]
 enum WasiOption {
     TcpListen(String),
+    ListenFd,
     /// Asks for preview1 sockets, which is what this host has anyway.
     Preview1,
 }
 
 fn wasi_option(text: &str) -> Result<WasiOption, String> {
-    match text.split_once('=') {
-        Some(("tcplisten", address)) => Ok(WasiOption::TcpListen(address.to_owned())),
-        Some(("preview2", "n" | "no" | "false")) => Ok(WasiOption::Preview1),
-        _ => Err("this host knows tcplisten=ADDR and preview2=n".to_owned()),
+    match text.split_once('=').unwrap_or((text, "y")) {
+        ("tcplisten", address) => Ok(WasiOption::TcpListen(address.to_owned())),
+        ("listenfd", "y" | "yes" | "true") => Ok(WasiOption::ListenFd),
+        ("preview2", "n" | "no" | "false") => Ok(WasiOption::Preview1),
+        _ => Err("this host knows tcplisten=ADDR, listenfd and preview2=n".to_owned()),
     }
 }
 
 impl Run {
-    /// What the command line asks for.
-    pub(crate) fn builder(self) -> Result<HostBuilder, Error> {
+    /// Opens the sockets that the command line asks for.
+    pub(crate) fn sockets(&self) -> Result<Vec<Preopen>, Error> {
+        let mut inherited = self.inherited;
+        let mut tcp_listeners = self.tcp_listeners.clone();
+        for option in &self.wasi_options {
+            match option {
+                WasiOption::TcpListen(address) => tcp_listeners.push(address.clone()),
+                WasiOption::ListenFd => inherited = true,
+                WasiOption::Preview1 => {}
+            }
+        }
+        let mut sockets = Vec::new();
+        for listener in &tcp_listeners {
+            sockets.push(open(listener, Preopen::tcp_listener)?);
+        }
+        for listener in &self.unix_listeners {
+            sockets.push(open(listener, |path| Preopen::unix_listener(path))?);
+        }
+        for stream in &self.tcp_streams {
+            sockets.push(open(stream, Preopen::tcp_stream)?);
+        }
+        if inherited {
+            sockets.extend(Preopen::inherited()?);
+        }
+        Ok(sockets)
+    }
+
+    /// Everything that the command line asks for, with the sockets for it.
+    pub(crate) fn builder(self, sockets: Vec<Preopen>) -> HostBuilder {
         let mut program = self.program.into_iter();
         let module = program.next().unwrap_or_default();
         let mut builder = Host::builder().module_file(module).args(program);
-        let from_wasmtime = self.wasi_options.into_iter().filter_map(|option| match option {
-            WasiOption::TcpListen(address) => Some(address),
-            WasiOption::Preview1 => None,
-        });
-        for listener in self.tcp_listeners.into_iter().chain(from_wasmtime) {
-            builder = builder.preopen(match listener.split_once('=') {
-                Some((name, address)) => Preopen::tcp_listener(address)?.named(name)?,
-                None => Preopen::tcp_listener(&listener)?,
-            });
+        for socket in sockets {
+            builder = builder.preopen(socket);
         }
         for directory in &self.directories {
             let (host, guest) = directory.split_once("::").unwrap_or((directory, directory));
             builder = builder.directory(host, guest);
         }
         for variable in &self.environment {
-            builder = match variable.split_once('=') {
-                Some((key, value)) => builder.env(key, value),
-                None => match env::var(variable) {
-                    Ok(value) => builder.env(variable, value),
-                    Err(_) => builder,
-                },
-            };
+            match variable.split_once('=') {
+                Some((key, value)) => builder = builder.env(key, value),
+                // One's own, if it is set.
+                None => {
+                    if let Ok(value) = env::var(variable) {
+                        builder = builder.env(variable, value);
+                    }
+                }
+            }
         }
-        Ok(builder)
+        if let Some(bytes) = self.max_memory {
+            builder = builder.max_memory(bytes);
+        }
+        if let Some(count) = self.max_sockets {
+            builder = builder.max_sockets(count);
+        }
+        if let Some(limit) = self.timeout {
+            builder = builder.timeout(limit);
+        }
+        builder
+    }
+}
+
+/// Opens `[NAME=]ADDRESS`; a path with a `=` of its own starts with `/` or `.`.
+fn open(text: &str, kind: impl Fn(&str) -> Result<Preopen, Error>) -> Result<Preopen, Error> {
+    match text.split_once('=') {
+        Some((name, address)) if !text.starts_with(['/', '.']) => kind(address)?.named(name),
+        _ => kind(text),
     }
 }

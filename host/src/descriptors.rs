@@ -66,17 +66,11 @@ impl Descriptors {
     }
 
     pub(crate) fn get(&self, fd: u32) -> Result<&Descriptor, Errno> {
-        self.entries
-            .get(fd as usize)
-            .and_then(Option::as_ref)
-            .ok_or(Errno::BADF)
+        self.entries.get(fd as usize).and_then(Option::as_ref).ok_or(Errno::BADF)
     }
 
     pub(crate) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
-        self.entries
-            .get_mut(fd as usize)
-            .and_then(Option::as_mut)
-            .ok_or(Errno::BADF)
+        self.entries.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::BADF)
     }
 
     /// The socket with this number; for anything else the error that says so.
@@ -132,11 +126,7 @@ impl Descriptors {
 
     /// Whether another socket may be opened.
     pub(crate) fn room_for_socket(&self) -> Result<(), Errno> {
-        if self.sockets < self.sockets_max {
-            Ok(())
-        } else {
-            Err(Errno::MFILE)
-        }
+        if self.sockets < self.sockets_max { Ok(()) } else { Err(Errno::MFILE) }
     }
 
     pub(crate) fn version(&self) -> u64 {

@@ -99,14 +99,10 @@ impl fmt::Display for Error {
                 write!(f, "can't open the directory {}: {reason}", path.display())
             }
             Error::Trap { reason } => write!(f, "the program trapped: {reason}"),
-            Error::TimeLimit { limit } => write!(
-                f,
-                "the program was ended: it ran longer than its limit of {limit:?}"
-            ),
-            Error::MemoryLimit { limit_bytes } => write!(
-                f,
-                "the program was ended: it asked for more memory than its limit of {limit_bytes} bytes"
-            ),
+            Error::TimeLimit { limit } => write!(f, "the program was ended: it ran longer than its limit of {limit:?}"),
+            Error::MemoryLimit { limit_bytes } => {
+                write!(f, "the program was ended: it asked for more memory than its limit of {limit_bytes} bytes")
+            }
             Error::Host { reason } => f.write_str(reason),
         }
     }

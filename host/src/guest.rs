@@ -44,9 +44,7 @@ impl Guest {
     }
 
     /// Splits a call into the guest's memory and its state.
-    pub(crate) fn enter<'a>(
-        caller: &'a mut Caller<'_, Guest>,
-    ) -> Result<(LinearMemory<'a>, &'a mut Guest)> {
+    pub(crate) fn enter<'a>(caller: &'a mut Caller<'_, Guest>) -> Result<(LinearMemory<'a>, &'a mut Guest)> {
         let memory = match caller.data().memory {
             Some(memory) => memory,
             None => {
@@ -66,31 +64,18 @@ impl Guest {
 }
 
 impl ResourceLimiter for Guest {
-    fn memory_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> Result<bool> {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
         match self.memory_bytes_max {
             Some(limit) if desired > limit => Err(Stop::MemoryLimit.into()),
             _ => Ok(true),
         }
     }
 
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> Result<bool> {
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
         // A table entry is a pointer: what the memory may not have, tables may not have either.
         match self.memory_bytes_max {
-            Some(limit) if desired.saturating_mul(size_of::<usize>()) > limit => {
-                Err(Stop::MemoryLimit.into())
-            }
+            Some(limit) if desired.saturating_mul(size_of::<usize>()) > limit => Err(Stop::MemoryLimit.into()),
             _ => Ok(true),
         }
     }
 }
-

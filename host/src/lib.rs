@@ -35,9 +35,12 @@
 //!   New descriptors get the lowest free number.
 //! - `LISTEN_FDS` is the number of sockets and `LISTEN_FDNAMES` their names,
 //!   separated by colons, `unknown` for one without a name.
-//! - Sockets that it was given are non-blocking until it says otherwise; what
-//!   it accepts is as it asks in `sock_accept`.
-//! - One `poll_oneoff` takes up to 65,536 subscriptions.
+//! - Listeners that it was given start non-blocking, streams start blocking;
+//!   what it accepts is as it asks in `sock_accept`.
+//! - One `poll_oneoff` takes up to 65,536 subscriptions. A read event's `nbytes`
+//!   is 1, "at least one": the exact number would cost a system call per event.
+//!   Its hang-up flag says that the peer has closed its side; there may still be
+//!   data to read. A failed descriptor is its own event's error, not the call's.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("selectio-host waits with epoll: build it on Linux");
@@ -49,12 +52,14 @@ mod errno;
 mod error;
 mod functions;
 mod guest;
+mod inherit;
 mod memory;
 mod module;
 mod poll;
 mod preopen;
 mod run;
 mod socket;
+mod socket_file;
 mod stdio;
 mod sys;
 mod waiting;

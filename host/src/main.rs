@@ -1,15 +1,19 @@
 //! The command `selectio`: runs WASI preview1 programs with preopened sockets.
 
 mod command_line;
+mod descriptor_limit;
+mod quantity;
 mod signals;
 
 use clap::Parser;
 use command_line::{Command, CommandLine};
+use selectio_host::{Error, Preopen};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let Command::Run(arguments) = CommandLine::parse().command;
     match run(*arguments) {
+        // The kernel keeps eight bits of it.
         Ok(code) => ExitCode::from(code as u8),
         Err(error) => {
             eprintln!("selectio: {error}");
@@ -18,9 +22,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: command_line::Run) -> Result<i32, selectio_host::Error> {
-    signals::end_on_signals();
-    let host = arguments.builder()?.build()?;
+fn run(arguments: command_line::Run) -> Result<i32, Error> {
+    descriptor_limit::raise();
+    let sockets = arguments.sockets()?;
+    let files = sockets.iter().filter_map(Preopen::file);
+    signals::end_on_signals(files.map(Into::into).collect());
+    let host = arguments.builder(sockets).build()?;
     for (fd, socket) in host.preopens() {
         match socket.name() {
             Some(name) => eprintln!("selectio: {socket} (fd {fd}, {name})"),

@@ -17,10 +17,7 @@ const VECTORS_MAX: u32 = 1024;
 /// Up to this many buffers need no allocation.
 const VECTORS_INLINE: usize = 8;
 
-const NO_VECTOR: libc::iovec = libc::iovec {
-    iov_base: std::ptr::null_mut(),
-    iov_len: 0,
-};
+const NO_VECTOR: libc::iovec = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
 
 /// A view of the guest's memory for the length of one call.
 pub(crate) struct LinearMemory<'a>(pub(crate) &'a mut [u8]);
@@ -53,12 +50,7 @@ impl LinearMemory<'_> {
     }
 
     /// As [`Self::records`], to be written to.
-    pub(crate) fn records_mut(
-        &mut self,
-        pointer: u32,
-        count: u32,
-        size: u32,
-    ) -> Result<&mut [u8], Errno> {
+    pub(crate) fn records_mut(&mut self, pointer: u32, count: u32, size: u32) -> Result<&mut [u8], Errno> {
         let length = count.checked_mul(size).ok_or(Errno::FAULT)?;
         let range = self.range(pointer, length)?;
         Ok(&mut self.0[range])
@@ -121,10 +113,7 @@ impl LinearMemory<'_> {
         for entry in entries.iter_mut() {
             entry.iov_base = base.wrapping_add(entry.iov_base.addr()).cast();
         }
-        Ok(operation(&mut Vectors {
-            entries,
-            memory: PhantomData,
-        }))
+        Ok(operation(&mut Vectors { entries, memory: PhantomData }))
     }
 }
 

@@ -19,43 +19,26 @@ pub(crate) fn engine(interruptible: bool) -> Result<Engine, Error> {
     if let Ok(cache) = Cache::from_file(None) {
         config.cache(Some(cache));
     }
-    Engine::new(&config).map_err(|error| Error::Host {
-        reason: format!("the WebAssembly compiler can't be used here: {error:#}"),
-    })
+    Engine::new(&config)
+        .map_err(|error| Error::Host { reason: format!("the WebAssembly compiler can't be used here: {error:#}") })
 }
 
 /// Compiles a program and finds its imports.
-pub(crate) fn load(
-    engine: &Engine,
-    name: &str,
-    bytes: &[u8],
-) -> Result<InstancePre<Guest>, Error> {
-    let unfit = |reason: String| Error::ModuleUnfit {
-        name: name.to_owned(),
-        reason,
-    };
+pub(crate) fn load(engine: &Engine, name: &str, bytes: &[u8]) -> Result<InstancePre<Guest>, Error> {
+    let unfit = |reason: String| Error::ModuleUnfit { name: name.to_owned(), reason };
     recognize(bytes).map_err(|reason| unfit(reason.to_owned()))?;
     let module = Module::from_binary(engine, bytes).map_err(|error| {
-        unfit(format!(
-            "it is damaged or uses what Wasmtime lacks ({}); build it again",
-            error.root_cause()
-        ))
+        unfit(format!("it is damaged or uses what Wasmtime lacks ({}); build it again", error.root_cause()))
     })?;
     let mut linker = Linker::new(engine);
-    functions::link(&mut linker).map_err(|error| Error::Host {
-        reason: format!("the host functions can't be set up: {error:#}"),
-    })?;
+    functions::link(&mut linker)
+        .map_err(|error| Error::Host { reason: format!("the host functions can't be set up: {error:#}") })?;
     if module.get_export("_start").is_none() {
-        return Err(unfit(
-            "it exports no _start function; build a program (a binary), not a library".to_owned(),
-        ));
+        return Err(unfit("it exports no _start function; build a program (a binary), not a library".to_owned()));
     }
     linker.instantiate_pre(&module).map_err(|error| {
         if let Some(unknown) = error.downcast_ref::<UnknownImportError>() {
-            return Error::Import {
-                name: name.to_owned(),
-                import: format!("{}.{}", unknown.module(), unknown.name()),
-            };
+            return Error::Import { name: name.to_owned(), import: format!("{}.{}", unknown.module(), unknown.name()) };
         }
         unfit(format!(
             "it imports a function with another signature than preview1 gives it ({error:#}); \

@@ -1,12 +1,15 @@
 //! Sockets that the host opens for the guest.
 
 use crate::error::Error;
+use crate::inherit;
 use crate::socket::{Role, Socket};
+use crate::socket_file::SocketFile;
 use socket2::{Domain, Protocol, SockAddr, Type};
 use std::fmt;
 use std::io;
-use std::net::{TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 /// Connections that may wait to be accepted; the kernel lowers it to its own
 /// limit (`net.core.somaxconn`).
@@ -22,32 +25,60 @@ pub struct Preopen {
     role: Role,
     name: Option<String>,
     address: String,
+    file: Option<SocketFile>,
 }
 
 impl Preopen {
     /// A TCP listener on an address such as `127.0.0.1:7000`, `[::1]:0` or
     /// `localhost:80`; port 0 lets the kernel choose.
     pub fn tcp_listener(address: &str) -> Result<Preopen, Error> {
-        let fail = |reason: String| Error::Preopen {
-            asked: format!("a listener on {address}"),
-            reason,
-        };
-        let all = address.to_socket_addrs().map_err(|error| {
-            fail(format!(
-                "{error}; write HOST:PORT, for example 127.0.0.1:0"
-            ))
-        })?;
-        let mut last = None;
-        for one in all {
-            match listen(&one.into()) {
-                Ok(listener) => return Preopen::try_from(listener),
-                Err(error) => last = Some(error),
+        let listener = first_that_works(address, |one| listen(&one.into()))
+            .map_err(|error| refusal("a listener on", address, &error))?;
+        Preopen::try_from(listener)
+    }
+
+    /// A TCP connection to an address such as `127.0.0.1:7000` or `localhost:80`.
+    pub fn tcp_stream(address: &str) -> Result<Preopen, Error> {
+        let stream = first_that_works(address, TcpStream::connect)
+            .map_err(|error| refusal("a connection to", address, &error))?;
+        Preopen::try_from(stream)
+    }
+
+    /// A Unix listener on a path, which is removed when the guest ends. What a
+    /// listener that is gone has left behind there is replaced.
+    pub fn unix_listener(path: impl AsRef<Path>) -> Result<Preopen, Error> {
+        let path = path.as_ref();
+        let bound = SocketFile::bind(path).and_then(|(listener, file)| {
+            listener.set_nonblocking(true)?;
+            Ok((listener, file))
+        });
+        let address = path.display().to_string();
+        let (listener, file) = bound.map_err(|error| refusal("a listener on", &address, &error))?;
+        Ok(Preopen { file: Some(file), ..Preopen::new(listener.into(), Role::Listener, address) })
+    }
+
+    /// The sockets that a service manager has opened for this process, as
+    /// systemd's socket activation describes them in `LISTEN_PID`,
+    /// `LISTEN_FDS` and `LISTEN_FDNAMES`. They can be taken once.
+    pub fn inherited() -> Result<Vec<Preopen>, Error> {
+        let refused =
+            |reason: String| Error::Preopen { asked: "the sockets of the service manager".to_owned(), reason };
+        let sockets = inherit::take().map_err(refused)?.into_iter();
+        let prepared = sockets.map(|(socket, name)| {
+            let role = inherit::role(&socket)?;
+            let address = inherit::address(&socket, role);
+            let preopen = Preopen::new(socket.into(), role, address);
+            match name.as_str() {
+                "" | UNNAMED => Ok(preopen),
+                name => preopen.named(name).map_err(|error| error.to_string()),
             }
-        }
-        Err(fail(last.map_or_else(
-            || "the name has no address".to_owned(),
-            |error| error.to_string() + remedy(&error),
-        )))
+        });
+        prepared.collect::<Result<_, _>>().map_err(refused)
+    }
+
+    /// `fd` is non-blocking.
+    fn new(fd: OwnedFd, role: Role, address: String) -> Preopen {
+        Preopen { fd, role, name: None, address, file: None }
     }
 
     /// Gives the socket a name, which the guest finds in `LISTEN_FDNAMES`.
@@ -63,7 +94,8 @@ impl Preopen {
         Ok(self)
     }
 
-    /// The address that it listens on, with the port that the kernel chose.
+    /// Where it listens, with the port that the kernel chose, or the peer of a
+    /// connected stream.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -73,42 +105,70 @@ impl Preopen {
         self.name.as_deref()
     }
 
+    /// The file of a Unix listener, removed when the guest ends.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_ref().map(SocketFile::path)
+    }
+
     /// The name as the guest finds it in `LISTEN_FDNAMES`.
     pub(crate) fn guest_name(&self) -> &str {
         self.name().unwrap_or(UNNAMED)
     }
 
-    /// A guest finds its sockets non-blocking, as on other hosts.
+    /// Listeners start non-blocking, as on other hosts; streams start blocking,
+    /// as programs expect that were not written for an event loop.
     pub(crate) fn into_socket(self) -> Socket {
-        Socket::new(self.fd, self.role, true)
+        let nonblocking = self.role == Role::Listener;
+        Socket::new(self.fd, self.role, nonblocking, self.file)
     }
 }
 
 impl fmt::Display for Preopen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "listening on {}", self.address)
+        match self.role {
+            Role::Listener => write!(f, "listening on {}", self.address),
+            Role::Stream => write!(f, "connected to {}", self.address),
+        }
     }
 }
 
-/// A listener that is bound already, on whatever address.
+/// A listener that is bound already.
 impl TryFrom<TcpListener> for Preopen {
     type Error = Error;
 
     fn try_from(listener: TcpListener) -> Result<Preopen, Error> {
-        let prepared = listener
+        let address = listener
             .set_nonblocking(true)
-            .and_then(|()| listener.local_addr());
-        let address = prepared.map_err(|error| Error::Preopen {
-            asked: "a listener".to_owned(),
-            reason: error.to_string(),
-        })?;
-        Ok(Preopen {
-            fd: listener.into(),
-            role: Role::Listener,
-            name: None,
-            address: address.to_string(),
-        })
+            .and_then(|()| listener.local_addr())
+            .map_err(|error| refusal("a listener", "given", &error))?;
+        let address = address.to_string();
+        Ok(Preopen::new(listener.into(), Role::Listener, address))
     }
+}
+
+/// A stream that is connected already.
+impl TryFrom<TcpStream> for Preopen {
+    type Error = Error;
+
+    fn try_from(stream: TcpStream) -> Result<Preopen, Error> {
+        let peer = stream
+            .set_nonblocking(true)
+            .and_then(|()| stream.peer_addr())
+            .map_err(|error| refusal("a connection", "given", &error))?;
+        Ok(Preopen::new(stream.into(), Role::Stream, peer.to_string()))
+    }
+}
+
+/// Tries all addresses that a name has.
+fn first_that_works<T>(address: &str, attempt: impl Fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for one in address.to_socket_addrs()? {
+        match attempt(one) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 /// As the standard library's `bind`, with a longer backlog.
@@ -121,11 +181,14 @@ fn listen(address: &SockAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "; choose another port, or 0 for any free one",
+fn refusal(what: &str, address: &str, error: &io::Error) -> Error {
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => "; choose another address, or port 0 for any free one",
         io::ErrorKind::AddrNotAvailable => "; choose an address of this machine",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
+        io::ErrorKind::ConnectionRefused => "; start what shall listen there first",
+        io::ErrorKind::InvalidInput => "; write HOST:PORT, for example 127.0.0.1:0",
+        io::ErrorKind::PermissionDenied => "; choose an address that this user may use",
         _ => "",
-    }
+    };
+    Error::Preopen { asked: format!("{what} {address}"), reason: format!("{error}{remedy}") }
 }

@@ -39,11 +39,7 @@ impl Host {
     }
 
     pub(crate) fn new(given: HostBuilder, name: String, program: InstancePre<Guest>) -> Host {
-        Host {
-            given,
-            name,
-            program,
-        }
+        Host { given, name, program }
     }
 
     /// The sockets that the guest will find, each with its number there.
@@ -83,9 +79,8 @@ impl Host {
             self.given.directories.len() as u32,
             limits.sockets.unwrap_or(usize::MAX),
         );
-        let wait_set = WaitSet::new().map_err(|error| Error::Host {
-            reason: format!("no epoll set can be made: {error}"),
-        })?;
+        let wait_set =
+            WaitSet::new().map_err(|error| Error::Host { reason: format!("no epoll set can be made: {error}") })?;
         Ok(Guest::new(wasi, descriptors, wait_set, clock, limits))
     }
 }
@@ -106,11 +101,9 @@ fn wasi(given: &HostBuilder, name: &str, clock: MonotonicClock) -> Result<WasiP1
         wasi.env(key, value);
     }
     for directory in &given.directories {
-        wasi.preopened_dir(&directory.host, &directory.guest, FsPerms::ReadWrite)
-            .map_err(|error| Error::Directory {
-                path: directory.host.clone(),
-                reason: error.root_cause().to_string(),
-            })?;
+        wasi.preopened_dir(&directory.host, &directory.guest, FsPerms::ReadWrite).map_err(|error| {
+            Error::Directory { path: directory.host.clone(), reason: error.root_cause().to_string() }
+        })?;
     }
     Ok(wasi.build_p1())
 }
@@ -135,9 +128,7 @@ fn end(error: &wasmtime::Error, limits: Limits) -> Result<i32, Error> {
         Some(&Stop::Exit(code)) => return Ok(code.cast_signed()),
         Some(Stop::TimeLimit) => return Err(time_limit(limits)),
         Some(Stop::MemoryLimit) => {
-            return Err(Error::MemoryLimit {
-                limit_bytes: limits.memory_bytes.unwrap_or(usize::MAX),
-            });
+            return Err(Error::MemoryLimit { limit_bytes: limits.memory_bytes.unwrap_or(usize::MAX) });
         }
         None => {}
     }
@@ -145,9 +136,7 @@ fn end(error: &wasmtime::Error, limits: Limits) -> Result<i32, Error> {
         return Err(time_limit(limits));
     }
     let reason = error.root_cause().to_string();
-    let function = error
-        .downcast_ref::<WasmBacktrace>()
-        .and_then(|trace| trace.frames().first()?.func_name());
+    let function = error.downcast_ref::<WasmBacktrace>().and_then(|trace| trace.frames().first()?.func_name());
     Err(Error::Trap {
         reason: match function {
             Some(function) => format!("{reason}, in {function}"),
@@ -157,7 +146,5 @@ fn end(error: &wasmtime::Error, limits: Limits) -> Result<i32, Error> {
 }
 
 fn time_limit(limits: Limits) -> Error {
-    Error::TimeLimit {
-        limit: limits.time.unwrap_or(Duration::MAX),
-    }
+    Error::TimeLimit { limit: limits.time.unwrap_or(Duration::MAX) }
 }

@@ -2,6 +2,7 @@
 
 use crate::errno::Errno;
 use crate::memory::Vectors;
+use crate::socket_file::SocketFile;
 use crate::sys;
 use crate::waiting::{Deadline, Failure};
 use std::io;
@@ -25,50 +26,33 @@ pub(crate) struct Socket {
     pub(crate) role: Role,
     /// The guest's own NONBLOCK flag.
     pub(crate) nonblocking: bool,
+    /// Removed with the socket.
+    _file: Option<SocketFile>,
 }
 
 impl Socket {
     /// `fd` must be non-blocking already.
-    pub(crate) fn new(fd: OwnedFd, role: Role, nonblocking: bool) -> Socket {
-        Socket {
-            fd,
-            role,
-            nonblocking,
-        }
+    pub(crate) fn new(fd: OwnedFd, role: Role, nonblocking: bool, file: Option<SocketFile>) -> Socket {
+        Socket { fd, role, nonblocking, _file: file }
     }
 
     /// Accepts a connection, whose guest flag is `nonblocking`.
-    pub(crate) fn accept(
-        &self,
-        nonblocking: bool,
-        deadline: &Deadline,
-    ) -> Result<Socket, Failure> {
+    pub(crate) fn accept(&self, nonblocking: bool, deadline: &Deadline) -> Result<Socket, Failure> {
         let fd = self.patiently(libc::POLLIN, deadline, || sys::accept(self.as_fd()))?;
-        Ok(Socket::new(fd, Role::Stream, nonblocking))
+        Ok(Socket::new(fd, Role::Stream, nonblocking, None))
     }
 
     /// Receives what is there, or waits for it.
-    pub(crate) fn receive(
-        &self,
-        vectors: &mut Vectors<'_>,
-        peek: bool,
-        deadline: &Deadline,
-    ) -> Result<usize, Failure> {
+    pub(crate) fn receive(&self, vectors: &mut Vectors<'_>, peek: bool, deadline: &Deadline) -> Result<usize, Failure> {
         let flags = if peek { libc::MSG_PEEK } else { 0 };
-        self.patiently(libc::POLLIN, deadline, || {
-            sys::receive(self.as_fd(), vectors, flags)
-        })
+        self.patiently(libc::POLLIN, deadline, || sys::receive(self.as_fd(), vectors, flags))
     }
 
     /// Receives until the buffers are full, or the stream ends.
     ///
     /// To a non-blocking socket that means what it means to the kernel: take
     /// what is there.
-    pub(crate) fn receive_all(
-        &self,
-        vectors: &mut Vectors<'_>,
-        deadline: &Deadline,
-    ) -> Result<usize, Failure> {
+    pub(crate) fn receive_all(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
         let mut received = self.receive(vectors, false, deadline)?;
         let mut last = received;
         while !self.nonblocking && last > 0 && vectors.length() > last {
@@ -85,16 +69,10 @@ impl Socket {
     }
 
     /// Sends as much as fits; a blocking socket sends everything.
-    pub(crate) fn send(
-        &self,
-        vectors: &mut Vectors<'_>,
-        deadline: &Deadline,
-    ) -> Result<usize, Failure> {
+    pub(crate) fn send(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
         let mut sent = 0;
         loop {
-            let step = self.patiently(libc::POLLOUT, deadline, || {
-                sys::send(self.as_fd(), vectors)
-            });
+            let step = self.patiently(libc::POLLOUT, deadline, || sys::send(self.as_fd(), vectors));
             match step {
                 Ok(step) => {
                     sent += step;

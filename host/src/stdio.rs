@@ -31,15 +31,8 @@ pub(crate) struct Stdio {
 impl Stdio {
     /// The three, in the order of their numbers.
     pub(crate) fn all() -> [Stdio; 3] {
-        [
-            Stream::Input(io::stdin()),
-            Stream::Output(io::stdout()),
-            Stream::Error(io::stderr()),
-        ]
-        .map(|stream| Stdio {
-            stream,
-            nonblocking: false,
-        })
+        [Stream::Input(io::stdin()), Stream::Output(io::stdout()), Stream::Error(io::stderr())]
+            .map(|stream| Stdio { stream, nonblocking: false })
     }
 
     pub(crate) fn is_input(&self) -> bool {
@@ -50,11 +43,7 @@ impl Stdio {
         self.as_fd().is_terminal()
     }
 
-    pub(crate) fn read(
-        &self,
-        vectors: &mut Vectors<'_>,
-        deadline: &Deadline,
-    ) -> Result<usize, Failure> {
+    pub(crate) fn read(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
         if !self.is_input() {
             return Err(Errno::BADF.into());
         }
@@ -71,11 +60,7 @@ impl Stdio {
         }
     }
 
-    pub(crate) fn write(
-        &self,
-        vectors: &mut Vectors<'_>,
-        deadline: &Deadline,
-    ) -> Result<usize, Failure> {
+    pub(crate) fn write(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
         if self.is_input() {
             return Err(Errno::BADF.into());
         }

@@ -1,7 +1,7 @@
 //! The system calls behind the host functions.
 //!
 //! Every call here is one system call (a call that a signal interrupts is made
-//! again), and this is the only file with `unsafe` in it.
+//! again), and this is the library's only file with `unsafe` in it.
 
 use crate::memory::Vectors;
 use std::io;
@@ -33,11 +33,7 @@ fn message(vectors: &Vectors<'_>) -> libc::msghdr {
 }
 
 /// Receives into the guest's buffers.
-pub(crate) fn receive(
-    fd: BorrowedFd<'_>,
-    vectors: &mut Vectors<'_>,
-    flags: i32,
-) -> io::Result<usize> {
+pub(crate) fn receive(fd: BorrowedFd<'_>, vectors: &mut Vectors<'_>, flags: i32) -> io::Result<usize> {
     let fd = fd.as_raw_fd();
     retry(|| match vectors.entries() {
         // SAFETY: a `Vectors` entry lies in guest memory that is mutably borrowed meanwhile.
@@ -91,16 +87,8 @@ pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: i32) -> io::Result<()> {
 
 /// Waits for one descriptor; no events after `timeout` (`None`: for ever).
 /// A signal may end the wait early, as if the time were over: callers look again.
-pub(crate) fn wait_for_one(
-    fd: BorrowedFd<'_>,
-    events: i16,
-    timeout: Option<Duration>,
-) -> io::Result<i16> {
-    let mut one = libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events,
-        revents: 0,
-    };
+pub(crate) fn wait_for_one(fd: BorrowedFd<'_>, events: i16, timeout: Option<Duration>) -> io::Result<i16> {
+    let mut one = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
     let timeout = timeout.map(timespec);
     let timeout = timeout.as_ref().map_or(std::ptr::null(), |time| time as _);
     // SAFETY: one pollfd, as said; the timeout is null or outlives the call.
@@ -109,6 +97,18 @@ pub(crate) fn wait_for_one(
         -1 => interrupted_or(io::Error::last_os_error()).map(|()| 0),
         _ => Ok(one.revents),
     }
+}
+
+/// Takes over `count` descriptors from 3 on, which a service manager has left
+/// to this process; they become close-on-exec.
+pub(crate) fn inherited(count: i32) -> io::Result<Vec<OwnedFd>> {
+    let all = 3..3 + count;
+    for fd in all.clone() {
+        // SAFETY: takes numbers only, and fails for one that is not open.
+        retry(|| unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) as isize })?;
+    }
+    // SAFETY: they are open, and by LISTEN_PID they are this process's own, to be taken once.
+    Ok(all.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect())
 }
 
 /// A new epoll set.
@@ -149,16 +149,14 @@ pub(crate) fn epoll_wait(
     let (epoll, first) = (epoll.as_raw_fd(), events.as_mut_ptr());
     let count = if exact {
         let timeout = timeout.map(timespec);
-        let timeout: *const libc::timespec =
-            timeout.as_ref().map_or(std::ptr::null(), |time| time as _);
+        let timeout: *const libc::timespec = timeout.as_ref().map_or(std::ptr::null(), |time| time as _);
         let no_mask: *const libc::sigset_t = std::ptr::null();
         let call = libc::SYS_epoll_pwait2;
         // SAFETY: `first` has room for `room` events; the timeout is null or outlives the call.
         unsafe { libc::syscall(call, epoll, first, room, timeout, no_mask, 0usize) }
     } else {
-        let milliseconds = timeout.map_or(-1, |time| {
-            i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
-        });
+        let milliseconds =
+            timeout.map_or(-1, |time| i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
         // SAFETY: `first` has room for `room` events.
         unsafe { libc::epoll_wait(epoll, first, room, milliseconds).into() }
     };

@@ -59,24 +59,15 @@ fn fd_read(
     memory.range(read, 4)?;
     let deadline = &guest.deadline;
     let length = match guest.descriptors.get(fd)? {
-        Descriptor::Socket(socket) => memory.with_vectors(buffers, count, |vectors| {
-            socket.receive(vectors, false, deadline)
-        }),
-        Descriptor::Stdio(stdio) => {
-            memory.with_vectors(buffers, count, |vectors| stdio.read(vectors, deadline))
+        Descriptor::Socket(socket) => {
+            memory.with_vectors(buffers, count, |vectors| socket.receive(vectors, false, deadline))
         }
+        Descriptor::Stdio(stdio) => memory.with_vectors(buffers, count, |vectors| stdio.read(vectors, deadline)),
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let arguments = [number, buffers, count, read].map(u32::cast_signed);
             let [number, buffers, count, read] = arguments;
-            return forwarded(in_tokio(inner::fd_read(
-                wasi,
-                &mut memory,
-                number,
-                buffers,
-                count,
-                read,
-            )));
+            return forwarded(in_tokio(inner::fd_read(wasi, &mut memory, number, buffers, count, read)));
         }
     }??;
     Ok(memory.write_u32(read, length as u32)?)
@@ -93,24 +84,13 @@ fn fd_write(
     memory.range(written, 4)?;
     let deadline = &guest.deadline;
     let length = match guest.descriptors.get(fd)? {
-        Descriptor::Socket(socket) => {
-            memory.with_vectors(buffers, count, |vectors| socket.send(vectors, deadline))
-        }
-        Descriptor::Stdio(stdio) => {
-            memory.with_vectors(buffers, count, |vectors| stdio.write(vectors, deadline))
-        }
+        Descriptor::Socket(socket) => memory.with_vectors(buffers, count, |vectors| socket.send(vectors, deadline)),
+        Descriptor::Stdio(stdio) => memory.with_vectors(buffers, count, |vectors| stdio.write(vectors, deadline)),
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let arguments = [number, buffers, count, written].map(u32::cast_signed);
             let [number, buffers, count, written] = arguments;
-            return forwarded(in_tokio(inner::fd_write(
-                wasi,
-                &mut memory,
-                number,
-                buffers,
-                count,
-                written,
-            )));
+            return forwarded(in_tokio(inner::fd_write(wasi, &mut memory, number, buffers, count, written)));
         }
     }??;
     Ok(memory.write_u32(written, length as u32)?)
@@ -123,12 +103,7 @@ fn fd_close(_: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32) -> Result<(), 
 }
 
 /// The number `from` goes away, `to` stands for what it stood for.
-fn fd_renumber(
-    _: &mut LinearMemory<'_>,
-    guest: &mut Guest,
-    from: u32,
-    to: u32,
-) -> Result<(), Failure> {
+fn fd_renumber(_: &mut LinearMemory<'_>, guest: &mut Guest, from: u32, to: u32) -> Result<(), Failure> {
     let moved = guest.descriptors.get(from)?;
     if from == to {
         return Ok(());
@@ -156,24 +131,14 @@ fn close(guest: &mut Guest, descriptor: Descriptor) -> Result<(), Failure> {
 }
 
 /// Type at 0, flags at 2, rights at 8, rights of what is opened through it at 16.
-fn fd_fdstat_get(
-    memory: &mut LinearMemory<'_>,
-    guest: &mut Guest,
-    fd: u32,
-    stat: u32,
-) -> Result<(), Failure> {
+fn fd_fdstat_get(memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, stat: u32) -> Result<(), Failure> {
     let (filetype, nonblocking, rights, inheriting) = match guest.descriptors.get(fd)? {
         Descriptor::Socket(socket) => {
             let (rights, inheriting) = match socket.role {
                 Role::Listener => (RIGHTS_OF_LISTENER, RIGHTS_OF_STREAM),
                 Role::Stream => (RIGHTS_OF_STREAM, 0),
             };
-            (
-                FILETYPE_SOCKET_STREAM,
-                socket.nonblocking,
-                rights,
-                inheriting,
-            )
+            (FILETYPE_SOCKET_STREAM, socket.nonblocking, rights, inheriting)
         }
         Descriptor::Stdio(stdio) => {
             let filetype = match stdio.is_terminal() {
@@ -189,12 +154,7 @@ fn fd_fdstat_get(
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let (number, stat) = (number.cast_signed(), stat.cast_signed());
-            return forwarded(in_tokio(inner::fd_fdstat_get(
-                wasi,
-                &mut memory,
-                number,
-                stat,
-            )));
+            return forwarded(in_tokio(inner::fd_fdstat_get(wasi, &mut memory, number, stat)));
         }
     };
     let mut bytes = [0; 24];
@@ -207,12 +167,7 @@ fn fd_fdstat_get(
     Ok(memory.write(stat, &bytes)?)
 }
 
-fn fd_fdstat_set_flags(
-    memory: &mut LinearMemory<'_>,
-    guest: &mut Guest,
-    fd: u32,
-    flags: u32,
-) -> Result<(), Failure> {
+fn fd_fdstat_set_flags(memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, flags: u32) -> Result<(), Failure> {
     let nonblocking = match guest.descriptors.get_mut(fd)? {
         Descriptor::Socket(socket) => &mut socket.nonblocking,
         Descriptor::Stdio(stdio) => &mut stdio.nonblocking,
@@ -243,12 +198,7 @@ fn fd_fdstat_set_rights(
 
 /// Device at 0, inode at 8, type at 16, links at 24, size at 32, three times
 /// from 40 on: a socket or stream has none but the type.
-fn fd_filestat_get(
-    memory: &mut LinearMemory<'_>,
-    guest: &mut Guest,
-    fd: u32,
-    stat: u32,
-) -> Result<(), Failure> {
+fn fd_filestat_get(memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, stat: u32) -> Result<(), Failure> {
     let filetype = match guest.descriptors.get(fd)? {
         Descriptor::Socket(_) => FILETYPE_SOCKET_STREAM,
         Descriptor::Stdio(stdio) if stdio.is_terminal() => FILETYPE_CHARACTER_DEVICE,
@@ -256,12 +206,7 @@ fn fd_filestat_get(
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let (number, stat) = (number.cast_signed(), stat.cast_signed());
-            return forwarded(in_tokio(inner::fd_filestat_get(
-                wasi,
-                &mut memory,
-                number,
-                stat,
-            )));
+            return forwarded(in_tokio(inner::fd_filestat_get(wasi, &mut memory, number, stat)));
         }
     };
     let mut bytes = [0; 64];
@@ -273,12 +218,7 @@ fn fd_filestat_get(
 /// first number that is not open. Sockets come before directories, so until
 /// the directories are reached a socket answers as a preopen of a kind that
 /// those libraries pass over.
-fn fd_prestat_get(
-    memory: &mut LinearMemory<'_>,
-    guest: &mut Guest,
-    fd: u32,
-    prestat: u32,
-) -> Result<(), Failure> {
+fn fd_prestat_get(memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, prestat: u32) -> Result<(), Failure> {
     match guest.descriptors.get(fd)? {
         Descriptor::Socket(_) if guest.descriptors.precedes_directories(fd) => {
             Ok(memory.write(prestat, &[PRESTAT_NO_DIRECTORY, 0, 0, 0, 0, 0, 0, 0])?)

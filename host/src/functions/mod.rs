@@ -37,9 +37,7 @@ macro_rules! define {
 pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
     wasmtime_wasi::p1::add_to_linker_sync(linker, |guest| &mut guest.wasi)?;
     linker.allow_shadowing(true);
-    linker.func_wrap(MODULE, "proc_exit", |code: u32| -> Result<()> {
-        Err(Stop::Exit(code).into())
-    })?;
+    linker.func_wrap(MODULE, "proc_exit", |code: u32| -> Result<()> { Err(Stop::Exit(code).into()) })?;
     define!(linker, poll::poll_oneoff(subscriptions: u32, events: u32, count: u32, events_count: u32));
     define!(linker, socket::sock_accept(fd: u32, flags: u32, accepted: u32));
     define!(linker, socket::sock_recv(fd: u32, buffers: u32, count: u32, flags: u32, received: u32, flags_out: u32));

@@ -36,6 +36,7 @@ pub(crate) fn sock_accept(
 }
 
 /// Peeking does not wait for all: what is there is enough for it.
+#[expect(clippy::too_many_arguments, reason = "the function's signature in preview1")]
 pub(crate) fn sock_recv(
     memory: &mut LinearMemory<'_>,
     guest: &mut Guest,

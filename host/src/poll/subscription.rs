@@ -42,18 +42,11 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn ready(index: u32) -> Outcome {
-        Outcome {
-            index,
-            error: None,
-            hangup: false,
-        }
+        Outcome { index, error: None, hangup: false }
     }
 
     pub(crate) fn failed(index: u32, error: Errno) -> Outcome {
-        Outcome {
-            error: Some(error),
-            ..Outcome::ready(index)
-        }
+        Outcome { error: Some(error), ..Outcome::ready(index) }
     }
 }
 

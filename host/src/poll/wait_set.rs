@@ -41,12 +41,7 @@ struct Watch {
     unpollable: bool,
 }
 
-const UNWATCHED: Watch = Watch {
-    registered: 0,
-    wanted: 0,
-    first: NONE,
-    unpollable: false,
-};
+const UNWATCHED: Watch = Watch { registered: 0, wanted: 0, first: NONE, unpollable: false };
 
 /// The guest's subscriptions and the kernel's view of them.
 pub(crate) struct WaitSet {
@@ -89,11 +84,7 @@ impl WaitSet {
     }
 
     /// Takes over the guest's array.
-    pub(crate) fn follow(
-        &mut self,
-        array: &[Record],
-        descriptors: &Descriptors,
-    ) -> Result<(), Errno> {
+    pub(crate) fn follow(&mut self, array: &[Record], descriptors: &Descriptors) -> Result<(), Errno> {
         let version = Some(descriptors.version());
         if self.version == version && self.differs_in_clocks_only(array) {
             return Ok(());
@@ -221,11 +212,7 @@ impl WaitSet {
     }
 
     /// Waits until at least one subscription is ready.
-    pub(crate) fn wait(
-        &mut self,
-        clock: &MonotonicClock,
-        deadline: &Deadline,
-    ) -> Result<(), Failure> {
+    pub(crate) fn wait(&mut self, clock: &MonotonicClock, deadline: &Deadline) -> Result<(), Failure> {
         self.outcomes.clear();
         self.outcomes.extend_from_slice(&self.settled);
         self.set_clocks(clock);
@@ -243,9 +230,7 @@ impl WaitSet {
 
     /// The events for what [`Self::wait`] has found.
     pub(crate) fn events(&self) -> impl ExactSizeIterator<Item = [u8; EVENT_SIZE]> {
-        self.outcomes
-            .iter()
-            .map(|outcome| subscription::event(&self.records[outcome.index as usize], outcome))
+        self.outcomes.iter().map(|outcome| subscription::event(&self.records[outcome.index as usize], outcome))
     }
 
     fn set_clocks(&mut self, clock: &MonotonicClock) {
@@ -260,11 +245,7 @@ impl WaitSet {
     }
 
     /// How long the kernel may wait; `None`: for ever.
-    fn timeout(
-        &self,
-        clock: &MonotonicClock,
-        deadline: &Deadline,
-    ) -> Result<Option<Duration>, Failure> {
+    fn timeout(&self, clock: &MonotonicClock, deadline: &Deadline) -> Result<Option<Duration>, Failure> {
         let left = deadline.left()?;
         if !self.outcomes.is_empty() {
             return Ok(Some(Duration::ZERO));
