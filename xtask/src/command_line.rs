@@ -34,6 +34,8 @@ pub enum Task {
     /// and the summary says what was skipped; with CI set in the environment, that is a failure.
     Test,
     /// Start an example to play with by hand; Ctrl-C ends it.
+    ///
+    /// It prints where it listens; `nc 127.0.0.1 7000` is a client for all of them.
     Serve {
         /// The example's name.
         #[arg(value_parser = PossibleValuesParser::new(examples()))]

@@ -17,6 +17,6 @@ pub fn run(example: &str, wasm: bool, listen: SocketAddr) -> Result<ExitCode> {
     }
     eprintln!("building example {example} ({world})");
     let mut command = program::command(example, world, &listen.to_string())?;
-    eprintln!("starting it; talk to it with `nc {} {}`, end it with Ctrl-C", listen.ip(), listen.port());
+    eprintln!("starting it; Ctrl-C ends it");
     Err(command.exec()).with_context(|| format!("{:?} could not be started", command.get_program()))
 }
