@@ -21,19 +21,18 @@ impl AsyncSocket {
                 Interest { read: handlers.accept.is_set() && !flags.is_muted.get(), write: false }
             }
             SocketStatus::Connected | SocketStatus::UdpBound => Interest {
-                read: self.wants_read() && !flags.is_read_closed.get(),
+                read: !flags.is_read_closed.get() && (handlers.read.is_set() || flags.closes_after_flush.get()),
                 write: self.is_send_data_buffered() || handlers.write.is_set(),
             },
         }
     }
 
-    fn wants_read(&self) -> bool {
-        self.inner.handlers.read.is_set() && !self.inner.flags.closes_after_flush.get()
-    }
-
     fn on_stream_ready(&self, ready: &Ready, key: Key, dispatcher: &Dispatcher) -> bool {
         let mut was_called = false;
-        if ready.readable && self.wants_read() {
+        if ready.readable && self.inner.flags.closes_after_flush.get() {
+            self.on_closing_readable(dispatcher);
+            was_called = true;
+        } else if ready.readable {
             // More may have come, so the next read asks the kernel again.
             self.inner.flags.is_drained.set(false);
             was_called |= self.call_read(dispatcher);
@@ -66,6 +65,7 @@ impl AsyncSocket {
     fn deliver_close(&self, dispatcher: &Dispatcher) -> bool {
         let flags = &self.inner.flags;
         if !flags.is_read_closed.get()
+            || flags.closes_after_flush.get()
             || self.inner.reader.borrow().has_unread()
             || flags.is_close_delivered.replace(true)
         {

@@ -3,6 +3,7 @@
 
 mod connect;
 mod events;
+mod finish;
 mod handlers;
 mod listen;
 mod receive;
@@ -85,7 +86,7 @@ struct Flags {
     is_close_delivered: Cell<bool>,
     /// The last receive did not fill its room: nothing more is there until the next event says so.
     is_drained: Cell<bool>,
-    /// Closes when the queue is empty; reads nothing more.
+    /// Closes when the queue is empty; drops what it reads.
     closes_after_flush: Cell<bool>,
     /// Shuts down writing when the queue is empty.
     shuts_down_after_flush: Cell<bool>,

@@ -59,20 +59,6 @@ impl AsyncSocket {
         self.inner.queue.borrow_mut().set_length_max(length_max);
     }
 
-    /// Closes the socket when everything that was sent has left; at once when nothing waits. Until then
-    /// it reads nothing more, and sending is an error.
-    ///
-    /// # Errors
-    /// As for [`close`](AsyncSocket::close).
-    pub fn close_after_flush(&self) -> io::Result<()> {
-        if self.is_closed() || !self.is_send_data_buffered() {
-            return self.close();
-        }
-        self.inner.flags.closes_after_flush.set(true);
-        self.update_interest();
-        Ok(())
-    }
-
     /// Closes one direction or both. The sending side ends when everything that was sent has left: then
     /// the peer sees the end of the stream, and can still send (half-close).
     ///
@@ -94,7 +80,7 @@ impl AsyncSocket {
         Ok(())
     }
 
-    fn shut_down_now(&self, how: Shutdown) -> io::Result<()> {
+    pub(super) fn shut_down_now(&self, how: Shutdown) -> io::Result<()> {
         self.with_descriptor("shutdown", |platform, socket| platform.shutdown(socket, how))
     }
 
@@ -135,7 +121,7 @@ impl AsyncSocket {
         }
         if inner.queue.borrow().is_empty() {
             let finished = if inner.flags.closes_after_flush.get() {
-                self.close()
+                self.linger(dispatcher)
             } else if inner.flags.shuts_down_after_flush.get() {
                 self.shut_down_now(Shutdown::Write)
             } else {

@@ -1,0 +1,227 @@
+//! The platform's contract, C1 to C12: the same bodies on every platform.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use selectio_platform::{Descriptor, Interest, Ready, Selector};
+
+use crate::support::{A_WHILE, Bench, State};
+
+/// What is ready right now, as (key, readable, writable).
+fn ready_now(selector: &mut dyn Selector) -> Vec<(u64, bool, bool)> {
+    select(selector, Duration::ZERO).iter().map(|ready| (ready.key, ready.readable, ready.writable)).collect()
+}
+
+fn select(selector: &mut dyn Selector, timeout: Duration) -> Vec<Ready> {
+    let mut ready = Vec::new();
+    selector.select(Some(timeout), &mut ready).expect("waiting works");
+    ready
+}
+
+/// A stream on which five bytes have arrived.
+fn readable_stream(bench: &Bench) -> Descriptor {
+    let (socket, client) = bench.connect();
+    client.send("hello");
+    bench.wait_ready(&socket, Interest::READ);
+    socket
+}
+
+#[test]
+fn c1_readiness_lasts_until_it_is_used_up() {
+    let bench = Bench::new();
+    let socket = readable_stream(&bench);
+    let mut selector = bench.platform.selector().expect("a selector");
+    selector.add(&socket, 7, Interest::READ).expect("it can be watched");
+    assert_eq!(ready_now(&mut *selector), [(7, true, false)]);
+    assert_eq!(ready_now(&mut *selector), [(7, true, false)], "it was not used up");
+    let mut buffer = [0; 3];
+    bench.platform.recv(&socket, &mut buffer).expect("there are five bytes");
+    assert_eq!(ready_now(&mut *selector), [(7, true, false)], "two bytes are left");
+    bench.platform.recv(&socket, &mut buffer).expect("there are two bytes");
+    assert_eq!(ready_now(&mut *selector), [], "nothing is left");
+}
+
+#[test]
+fn c2_descriptors_never_block() {
+    let bench = Bench::new();
+    let (socket, _client) = bench.connect();
+    let accepted = bench.platform.accept(&bench.listener);
+    assert_eq!(accepted.expect_err("nobody waits").kind(), ErrorKind::WouldBlock);
+    let received = bench.platform.recv(&socket, &mut [0; 8]);
+    assert_eq!(received.expect_err("nothing came").kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn c3_a_wait_takes_its_whole_time() {
+    let bench = Bench::new();
+    let (socket, _client) = bench.connect();
+    let mut selector = bench.platform.selector().expect("a selector");
+    selector.add(&socket, 1, Interest::READ).expect("it can be watched");
+    let start = bench.platform.now();
+    assert!(select(&mut *selector, A_WHILE).is_empty());
+    assert!(bench.platform.now() - start >= A_WHILE);
+}
+
+#[test]
+fn c4_nothing_watched_sleeps_or_is_refused() {
+    let bench = Bench::new();
+    let mut selector = bench.platform.selector().expect("a selector");
+    let start = bench.platform.now();
+    assert!(select(&mut *selector, A_WHILE).is_empty());
+    assert!(bench.platform.now() - start >= A_WHILE);
+    let forever = selector.select(None, &mut Vec::new());
+    assert_eq!(forever.expect_err("it would never end").kind(), ErrorKind::InvalidInput);
+    // A watch for nothing is nothing to wait for.
+    selector.add(&bench.listener, 1, Interest::NONE).expect("it can be watched");
+    let forever = selector.select(None, &mut Vec::new());
+    assert_eq!(forever.expect_err("it would never end").kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn c5_one_closed_descriptor_costs_only_its_own_watch() {
+    let bench = Bench::new();
+    let healthy = readable_stream(&bench);
+    // Natively tests share the descriptor numbers: lower ones, free again, keep others away from this one.
+    let lower: Vec<_> = (0..32).map(|_| bench.connect()).collect();
+    let (closed, _client) = bench.connect();
+    drop(lower);
+    let mut selector = bench.platform.selector().expect("a selector");
+    selector.add(&closed, 1, Interest::READ).expect("it can be watched");
+    selector.add(&healthy, 2, Interest::READ).expect("it can be watched");
+    bench.platform.close(closed).expect("it was open");
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        for ready in select(&mut *selector, Duration::ZERO) {
+            told.push((ready.key, ready.error.is_some()));
+        }
+    }
+    assert_eq!(told.iter().filter(|(key, _)| *key == 1).collect::<Vec<_>>(), [&(1, true)], "told once");
+    assert!(told.contains(&(2, false)), "the other one is served");
+}
+
+#[test]
+fn c6_one_answer_for_each_watch_in_the_order_of_adding() {
+    let bench = Bench::new();
+    let sockets: Vec<Descriptor> = (0..3).map(|_| readable_stream(&bench)).collect();
+    let mut selector = bench.platform.selector().expect("a selector");
+    for (index, key) in [(2, 30), (0, 10), (1, 20)] {
+        selector.add(&sockets[index], key, Interest::BOTH).expect("it can be watched");
+    }
+    assert_eq!(ready_now(&mut *selector), [(30, true, true), (10, true, true), (20, true, true)]);
+    selector.modify(&sockets[2], Interest::READ).expect("it is watched");
+    selector.modify(&sockets[0], Interest::WRITE).expect("it is watched");
+    selector.modify(&sockets[1], Interest::NONE).expect("it is watched");
+    assert_eq!(ready_now(&mut *selector), [(30, true, false), (10, false, true)]);
+    selector.remove(&sockets[2]).expect("it is watched");
+    selector.modify(&sockets[1], Interest::BOTH).expect("it is watched");
+    assert_eq!(ready_now(&mut *selector), [(10, false, true), (20, true, true)]);
+}
+
+#[test]
+fn c7_every_number_can_be_a_key() {
+    let bench = Bench::new();
+    let sockets: Vec<Descriptor> = (0..4).map(|_| bench.connect().0).collect();
+    let mut selector = bench.platform.selector().expect("a selector");
+    let keys = [u64::MAX, 0, 1 << 63, 1];
+    for (socket, key) in sockets.iter().zip(keys) {
+        selector.add(socket, key, Interest::WRITE).expect("it can be watched");
+    }
+    assert_eq!(ready_now(&mut *selector).iter().map(|ready| ready.0).collect::<Vec<_>>(), keys);
+}
+
+#[test]
+fn c8_a_timeout_is_never_cut_short() {
+    let bench = Bench::new();
+    let mut selector = bench.platform.selector().expect("a selector");
+    selector.add(&bench.listener, 1, Interest::READ).expect("it can be watched");
+    for timeout in [1, 999, 1_000, 1_001, 999_999, 1_500_001].map(Duration::from_nanos) {
+        let start = bench.platform.now();
+        assert!(select(&mut *selector, timeout).is_empty());
+        assert!(bench.platform.now() - start >= timeout, "{timeout:?}");
+    }
+}
+
+#[test]
+fn c9_what_a_selector_can_not_do_it_says() {
+    let bench = Bench::new();
+    let (socket, _client) = bench.connect();
+    let mut selector = bench.platform.selector().expect("a selector");
+    let unknown = selector.modify(&socket, Interest::READ);
+    assert_eq!(unknown.expect_err("it is not watched").kind(), ErrorKind::NotFound);
+    assert_eq!(selector.remove(&socket).expect_err("it is not watched").kind(), ErrorKind::NotFound);
+    selector.add(&socket, 1, Interest::READ).expect("it can be watched");
+    let again = selector.add(&socket, 2, Interest::READ);
+    assert_eq!(again.expect_err("it is watched").kind(), ErrorKind::AlreadyExists);
+    selector.remove(&socket).expect("it is watched");
+    selector.add(&socket, 2, Interest::READ).expect("it can be watched again");
+}
+
+#[test]
+fn c10_a_reset_shows_in_the_directions_asked_for_and_recv_reveals_it() {
+    let bench = Bench::new();
+    let mut selector = bench.platform.selector().expect("a selector");
+    let (reading, client) = bench.connect();
+    client.reset();
+    bench.wait_ready(&reading, Interest::READ);
+    let (writing, client) = bench.connect();
+    client.reset();
+    bench.wait_ready(&writing, Interest::READ);
+    selector.add(&reading, 1, Interest::READ).expect("it can be watched");
+    selector.add(&writing, 2, Interest::WRITE).expect("it can be watched");
+    let ready = select(&mut *selector, Duration::ZERO);
+    assert!(ready.iter().all(|ready| ready.error.is_none()), "nothing is wrong with the descriptors: {ready:?}");
+    assert_eq!(ready.len(), 2);
+    assert!(ready[0].readable && ready[1].writable);
+    let received = bench.platform.recv(&reading, &mut [0; 8]);
+    assert_eq!(received.expect_err("it was reset").kind(), ErrorKind::ConnectionReset);
+    bench.platform.send(&writing, b"x").expect_err("it was reset");
+}
+
+#[test]
+fn c10_a_hang_up_is_readable_and_recv_reveals_the_end() {
+    let bench = Bench::new();
+    let (socket, client) = bench.connect();
+    client.send("last");
+    client.close();
+    bench.wait_ready(&socket, Interest::READ);
+    let mut buffer = [0; 8];
+    assert_eq!(bench.platform.recv(&socket, &mut buffer).expect("four bytes"), 4);
+    bench.wait_ready(&socket, Interest::READ);
+    assert_eq!(bench.platform.recv(&socket, &mut buffer).expect("the end"), 0);
+}
+
+#[test]
+fn c11_a_full_send_buffer_is_a_normal_answer() {
+    let bench = Bench::new();
+    let client = bench.peer.connect_paused();
+    let socket = bench.accept();
+    let bytes = [7; 64 * 1024];
+    let mut sent = 0;
+    let refused = loop {
+        match bench.platform.send(&socket, &bytes) {
+            Ok(length) => sent += length,
+            Err(error) => break error,
+        }
+        assert!(sent < 1 << 30, "a kernel's buffer is bounded");
+    };
+    assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+    let mut selector = bench.platform.selector().expect("a selector");
+    selector.add(&socket, 1, Interest::WRITE).expect("it can be watched");
+    assert_eq!(ready_now(&mut *selector), []);
+    client.resume();
+    bench.wait_ready(&socket, Interest::WRITE);
+}
+
+#[test]
+fn c12_close_is_final() {
+    let bench = Bench::new();
+    let (socket, client) = bench.connect();
+    let mut selector = bench.platform.selector().expect("a selector");
+    selector.add(&socket, 1, Interest::BOTH).expect("it can be watched");
+    selector.remove(&socket).expect("it is watched");
+    bench.platform.close(socket).expect("it was open");
+    client.wait_for_state(State::Eof);
+    // Whatever has the number now is not what was watched.
+    let (_reused, _client) = bench.connect();
+    assert_eq!(ready_now(&mut *selector), []);
+}

@@ -1,0 +1,138 @@
+//! Delegates on any descriptor. A connection stands in for the pipe that only some worlds have.
+
+use std::io::ErrorKind;
+
+use selectio::{Delegate, Dispatcher, Mode};
+use selectio_platform::{Interest, this_target};
+
+use crate::support::{A_WHILE, Bench, Log};
+
+fn poll(dispatcher: &Dispatcher) {
+    dispatcher.poll(A_WHILE).expect("polling works");
+}
+
+#[test]
+fn q10_a_mode_means_what_it_says() {
+    for (mode, expected) in
+        [(Mode::Read, &["read"][..]), (Mode::Write, &["write"]), (Mode::ReadWrite, &["read", "write"])]
+    {
+        let (bench, log) = (Bench::new(), Log::new());
+        let (socket, client) = bench.connect();
+        client.send("x");
+        bench.wait_ready(&socket, Interest::READ);
+        let delegate = Delegate::new(socket, mode);
+        let noted = log.clone();
+        delegate.set_handle_read(move |_, _| {
+            noted.note("read");
+            Ok(())
+        });
+        let noted = log.clone();
+        delegate.set_handle_write(move |_, _| {
+            noted.note("write");
+            Ok(())
+        });
+        let dispatcher = Dispatcher::new().expect("a dispatcher");
+        dispatcher.register(&delegate).expect("it is open");
+        poll(&dispatcher);
+        assert_eq!(log.events(), expected, "{mode:?}");
+        if cfg!(target_os = "wasi") {
+            // A guest has one listener, so it can do this once.
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_delegate_reads_writes_and_closes() {
+    let (bench, log) = (Bench::new(), Log::new());
+    let (socket, client) = bench.connect();
+    let delegate = Delegate::new(socket, Mode::ReadWrite);
+    let noted = log.clone();
+    delegate.set_handle_read(move |delegate, _| {
+        let mut buffer = [0; 64];
+        match delegate.read(&mut buffer)? {
+            Some(0) => delegate.close(),
+            Some(length) => {
+                noted.note(String::from_utf8_lossy(&buffer[..length]));
+                delegate.write(&buffer[..length]).map(drop)
+            }
+            None => Ok(()),
+        }
+    });
+    assert_eq!(delegate.read(&mut [0; 8]).expect("it is open"), None, "nothing came");
+    let dispatcher = Dispatcher::new().expect("a dispatcher");
+    dispatcher.register(&delegate).expect("it is open");
+    client.send("hello");
+    while log.len() == 0 {
+        poll(&dispatcher);
+    }
+    assert_eq!(log.events(), ["hello"]);
+    client.shutdown();
+    while delegate.is_open() {
+        poll(&dispatcher);
+    }
+    crate::support::wait_until("it came back", || (client.text() == "hello").then_some(()));
+    assert!(dispatcher.is_empty());
+    assert_eq!(delegate.read(&mut [0; 8]).expect_err("it is closed").kind(), ErrorKind::NotConnected);
+    delegate.close().expect("nothing is done");
+}
+
+#[test]
+fn an_error_of_a_delegate_s_handler_goes_to_its_error_handler_and_closes_it() {
+    let (bench, log) = (Bench::new(), Log::new());
+    let (socket, _client) = bench.connect();
+    let delegate = Delegate::new(socket, Mode::Write);
+    delegate.set_handle_write(|_, _| Err(ErrorKind::PermissionDenied.into()));
+    let noted = log.clone();
+    delegate.set_handle_error(move |_, _, error| noted.note(format!("{:?}", error.kind())));
+    let dispatcher = Dispatcher::new().expect("a dispatcher");
+    dispatcher.register(&delegate).expect("it is open");
+    poll(&dispatcher);
+    assert_eq!(log.events(), ["PermissionDenied"]);
+    assert!(!delegate.is_open() && dispatcher.is_empty());
+}
+
+#[test]
+fn a_delegate_s_mode_can_change_while_it_is_registered() {
+    let (bench, log) = (Bench::new(), Log::new());
+    let (socket, _client) = bench.connect();
+    let delegate = Delegate::new(socket, Mode::Read);
+    let noted = log.clone();
+    delegate.set_handle_write(move |_, _| {
+        noted.note("write");
+        Ok(())
+    });
+    let dispatcher = Dispatcher::new().expect("a dispatcher");
+    dispatcher.register(&delegate).expect("it is open");
+    poll(&dispatcher);
+    assert_eq!(log.len(), 0);
+    delegate.set_mode(Mode::Write);
+    poll(&dispatcher);
+    assert_eq!(log.events(), ["write"]);
+    assert_eq!(delegate.mode(), Mode::Write);
+    dispatcher.unregister(&delegate).expect("it is registered");
+    assert!(delegate.is_open());
+}
+
+#[test]
+fn a_delegate_s_task_runs_in_every_poll() {
+    let (bench, log) = (Bench::new(), Log::new());
+    let (socket, _client) = bench.connect();
+    let delegate = Delegate::new(socket, Mode::Read);
+    let noted = log.clone();
+    delegate.set_handle_task(move |delegate, _| {
+        noted.note("task");
+        if noted.len() == 2 { delegate.close() } else { Ok(()) }
+    });
+    let dispatcher = Dispatcher::new().expect("a dispatcher");
+    dispatcher.register(&delegate).expect("it is open");
+    dispatcher.run().expect("polling works");
+    assert_eq!(log.events(), ["task", "task"]);
+}
+
+#[test]
+fn standard_input_can_be_watched() {
+    let stdin = Delegate::stdin().expect("there is one");
+    assert_eq!(stdin.mode(), Mode::Read);
+    assert!(!this_target().name().is_empty());
+}

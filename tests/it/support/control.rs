@@ -1,0 +1,87 @@
+//! The connection over which a test tells the peer what to do.
+
+use std::io;
+use std::rc::Rc;
+
+use selectio_platform::{Descriptor, Interest, Platform, Selector, this_target};
+
+use super::PATIENCE;
+
+pub struct Control {
+    platform: Rc<dyn Platform>,
+    socket: Descriptor,
+    selector: Box<dyn Selector>,
+}
+
+/// Natively the peer is a thread of the test.
+#[cfg(unix)]
+pub fn open() -> Control {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::OwnedFd;
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback listener");
+    let socket = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+    let (peer, _) = listener.accept().expect("it was connected to");
+    std::thread::spawn(|| selectio_driver::peer::serve(peer, None));
+    socket.set_nodelay(true).expect("a stream");
+    socket.set_nonblocking(true).expect("a stream");
+    Control::new(OwnedFd::from(socket).into())
+}
+
+/// A guest's peer is whoever runs the tests: it connects to the second listener.
+#[cfg(target_os = "wasi")]
+pub fn open() -> Control {
+    let platform = this_target();
+    let mut listeners = 0;
+    let control = platform.take_preopened(&mut |preopen| {
+        listeners += usize::from(preopen.is_listener);
+        listeners == 2
+    });
+    let control = control.expect("the host's sockets can be looked at").expect("a second listener");
+    let accept = || match platform.accept(&control.descriptor) {
+        Ok((socket, _)) => Some(socket),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        Err(error) => panic!("accepting works: {error}"),
+    };
+    Control::new(super::wait_until("the peer connects", accept))
+}
+
+impl Control {
+    fn new(socket: Descriptor) -> Control {
+        let platform = this_target();
+        let mut selector = platform.selector().expect("a selector");
+        selector.add(&socket, 0, Interest::READ).expect("it can be watched");
+        Control { platform, socket, selector }
+    }
+
+    /// Sends one request and waits for its reply.
+    pub fn request(&mut self, request: &str) -> String {
+        let line = format!("{request}\n");
+        let mut rest = line.as_bytes();
+        while !rest.is_empty() {
+            match self.platform.send(&self.socket, rest) {
+                Ok(sent) => rest = &rest[sent..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                Err(error) => panic!("the peer takes {request:?}: {error}"),
+            }
+        }
+        let mut reply = Vec::new();
+        while reply.last() != Some(&b'\n') {
+            self.receive(&mut reply);
+        }
+        String::from_utf8_lossy(&reply).trim_end_matches('\n').to_owned()
+    }
+
+    fn receive(&mut self, reply: &mut Vec<u8>) {
+        let mut ready = Vec::new();
+        self.selector.select(Some(PATIENCE), &mut ready).expect("waiting works");
+        assert!(!ready.is_empty(), "the peer replies in time");
+        let mut buffer = [0; 4096];
+        match self.platform.recv(&self.socket, &mut buffer) {
+            Ok(0) => panic!("the peer is gone"),
+            Ok(length) => reply.extend_from_slice(&buffer[..length]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => panic!("the peer replies: {error}"),
+        }
+    }
+}
