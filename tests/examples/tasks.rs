@@ -10,10 +10,10 @@ use crate::{connect, expect_end, expect_line, start};
 in_both_worlds!(silent_clients_are_dropped);
 
 fn silent_clients_are_dropped(world: World) {
-    let program = start("tasks", world, &["1"]);
+    let program = start("tasks", world, &["2"]);
     let (mut silent, mut talking) = (connect(&program), connect(&program));
-    // Twice as long as a silent one is kept.
-    for index in 0..10 {
+    // Longer than a silent one is kept.
+    for index in 0..15 {
         let line = format!("still here {index}");
         talking.send_line(&line).expect("send");
         expect_line(&mut talking, &line);

@@ -40,7 +40,7 @@ pub fn run() -> Result<ExitCode> {
 /// Starts chat in `world` and plays the conversation against it; returns the heading for the transcript, and it.
 fn play(world: World) -> Result<(String, Transcript)> {
     let program = Program::start("chat", world, &[])?;
-    eprintln!("chat ({world}) listens on {}; three clients play the script", program.address);
+    eprintln!("example chat ({world}) listens on {}; three clients play the script", program.address);
     let transcript = conversation::play(program.address);
     Ok((format!("{world}, {}", program.address), transcript))
 }

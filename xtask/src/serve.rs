@@ -15,8 +15,7 @@ pub fn run(example: &str, wasm: bool, listen: SocketAddr) -> Result<ExitCode> {
     if wasm {
         toolchain::ensure_wasm_target()?;
     }
-    eprintln!("building example {example} ({world})");
     let mut command = program::command(example, world, &listen.to_string())?;
-    eprintln!("starting it; Ctrl-C ends it");
+    eprintln!("starting example {example} ({world}); Ctrl-C ends it");
     Err(command.exec()).with_context(|| format!("{:?} could not be started", command.get_program()))
 }

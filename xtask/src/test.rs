@@ -60,7 +60,6 @@ pub fn run() -> Result<ExitCode> {
 fn run_native(has_wasm_target: bool) -> Result<Tally> {
     let mut skipping: &[&str] = &[];
     if has_wasm_target {
-        step("building the host");
         cargo::host()?;
     } else {
         skipping = &["--skip", WASM_MODULE];
@@ -91,8 +90,7 @@ fn run_wasm() -> Result<Tally> {
 
 fn build_tests(target: &str, packages: &[&str]) -> Result<Vec<Executable>> {
     let arguments = [&["test", "--no-run"], packages].concat();
-    step(&format!("{target}: cargo {}", arguments.join(" ")));
-    let executables = cargo::build(&arguments)?;
+    let executables = cargo::build(&format!("tests ({target}): cargo {}", arguments.join(" ")), &arguments)?;
     Ok(executables.into_iter().filter(|it| it.is_test).collect())
 }
 

@@ -1,8 +1,8 @@
 //! Calls cargo and learns where it put what it built.
 //!
 //! Paths are never guessed: cargo names each file that it built, so target folders set by the environment or by a
-//! configuration file are honoured without knowing of them. Its progress reaches the terminal; a build with nothing
-//! to do is silent.
+//! configuration file are honoured without knowing of them. Its progress reaches the terminal, below a line that says
+//! what is being built; a build with nothing to do is silent.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -54,15 +54,16 @@ pub fn example(name: &str, world: World) -> Result<PathBuf> {
     if world == World::Wasm {
         arguments.extend(["--target", WASM_TARGET]);
     }
-    build_once(&arguments)
+    build_once(&format!("example {name} ({world})"), &arguments)
 }
 
 /// Builds the command `selectio`, the host, once for each process.
 pub fn host() -> Result<PathBuf> {
-    build_once(&["build", "--release", "--package", "selectio-host", "--bin", "selectio"])
+    let arguments = ["build", "--release", "--package", "selectio-host", "--bin", "selectio"];
+    build_once("the host (the first time, Wasmtime takes some minutes)", &arguments)
 }
 
-fn build_once(arguments: &[&str]) -> Result<PathBuf> {
+fn build_once(what: &str, arguments: &[&str]) -> Result<PathBuf> {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     // Held while building: two calls of cargo would only wait for each other.
     let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -70,13 +71,13 @@ fn build_once(arguments: &[&str]) -> Result<PathBuf> {
     if let Some(path) = built.get(&key) {
         return Ok(path.clone());
     }
-    let executable = build(arguments)?.pop().ok_or_else(|| anyhow!("`cargo {key}` built no executable"))?;
+    let executable = build(what, arguments)?.pop().ok_or_else(|| anyhow!("`cargo {key}` built no executable"))?;
     built.insert(key, executable.path.clone());
     Ok(executable.path)
 }
 
-/// Runs a building subcommand of cargo and returns the executables that it names.
-pub fn build(arguments: &[&str]) -> Result<Vec<Executable>> {
+/// Runs a building subcommand of cargo and returns the executables that it names. `what` is being built.
+pub fn build(what: &str, arguments: &[&str]) -> Result<Vec<Executable>> {
     let call = format!("cargo {}", arguments.join(" "));
     let mut command = command();
     command.args(arguments).arg("--message-format=json-render-diagnostics");
@@ -93,7 +94,8 @@ pub fn build(arguments: &[&str]) -> Result<Vec<Executable>> {
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("`{call}` could not be started"))?;
-    let progress = child.stderr.take().map(|stderr| thread::spawn(move || relay_progress(stderr)));
+    let heading = format!("building {what}\n");
+    let progress = child.stderr.take().map(|stderr| thread::spawn(move || relay_progress(stderr, &heading)));
     let mut executables = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
@@ -123,18 +125,22 @@ fn executable(line: &str) -> Option<Executable> {
     })
 }
 
-/// Passes cargo's progress on, except for the closing line, which is all that a build with nothing to do prints.
-fn relay_progress(stderr: ChildStderr) {
+/// Passes cargo's progress on below `heading`, except for the closing line, which is all that a build with nothing to
+/// do prints.
+fn relay_progress(stderr: ChildStderr, heading: &str) {
     let mut terminal = io::stderr();
     let is_terminal = terminal.is_terminal();
+    let mut heading = Some(heading);
     let mut piece = Vec::new();
     for byte in BufReader::new(stderr).bytes().map_while(Result::ok) {
         piece.push(byte);
         // A progress bar ends with \r, so that the next one covers it.
         if byte == b'\n' || byte == b'\r' {
             if !String::from_utf8_lossy(&piece).contains("Finished") {
+                let _ = terminal.write_all(heading.take().unwrap_or_default().as_bytes());
                 let _ = terminal.write_all(&piece);
-            } else if is_terminal {
+            } else if is_terminal && heading.is_none() {
+                // Clears the last progress bar.
                 let _ = terminal.write_all(b"\r\x1b[K");
             }
             piece.clear();

@@ -2,6 +2,9 @@
 //!
 //! After every step each client reads the lines that it is due, so the transcript doesn't depend on timing: a program
 //! that does what `chat` promises leaves the same one every time, in every world.
+//!
+//! A line of the transcript is the client's name, a sign and a text: `>` the client sent it, `<` it received it, `=` it
+//! did what the text says. In a text that was sent, `|` is where one segment ended and `+` where one line did.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -48,7 +48,6 @@ pub struct Program {
 impl Program {
     /// Builds the example `name` and starts it on a free loopback port, with further `arguments` after the address.
     pub fn start(name: &str, world: World, arguments: &[&str]) -> Result<Program> {
-        eprintln!("building example {name} ({world})");
         let mut command = command(name, world, "127.0.0.1:0")?;
         command.args(arguments);
         let process = Process::start(command)?;
