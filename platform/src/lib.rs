@@ -38,11 +38,12 @@ mod types;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use descriptor::Descriptor;
 pub use preopens::Preopen;
-pub use types::{Address, Caps, Connect, Domain, Interest, Protocol, Ready, Shutdown, Type};
+pub use types::{Address, Caps, Connect, Domain, Interest, Protocol, Ready, Shutdown, SocketOption, Type};
 
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
@@ -95,12 +96,17 @@ pub trait Platform {
     /// `Unsupported` on wasip1; natively those of `socket(2)`.
     fn socket(&self, domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Descriptor>;
 
-    /// Lets the socket take an address that connections of an earlier run still linger on
-    /// (`SO_REUSEADDR`).
+    /// Whether an option of the socket is on.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; natively those of `getsockopt(2)`.
+    fn option(&self, socket: &Descriptor, option: SocketOption) -> io::Result<bool>;
+
+    /// Turns an option of the socket on or off.
     ///
     /// # Errors
     /// `Unsupported` on wasip1; natively those of `setsockopt(2)`.
-    fn set_reuse_address(&self, socket: &Descriptor, reuse: bool) -> io::Result<()>;
+    fn set_option(&self, socket: &Descriptor, option: SocketOption, on: bool) -> io::Result<()>;
 
     /// Gives the socket its local address.
     ///
@@ -143,6 +149,20 @@ pub trait Platform {
     /// # Errors
     /// `WouldBlock` when there is no room; otherwise those of `send(2)`.
     fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Reads one datagram and says where it came from. What doesn't fit the buffer is lost; a datagram of
+    /// no bytes is one all the same.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; `WouldBlock` when there is none; natively those of `recvfrom(2)`, such as
+    /// `ConnectionRefused` for one that was sent before.
+    fn recv_from(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<(usize, Option<Address>)>;
+
+    /// Sends one datagram.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; `WouldBlock` when there is no room; natively those of `sendto(2)`.
+    fn send_to(&self, socket: &Descriptor, bytes: &[u8], address: &Address) -> io::Result<usize>;
 
     /// Reads bytes from any descriptor, a pipe or the terminal too.
     ///
@@ -191,6 +211,23 @@ pub trait Platform {
     /// # Errors
     /// Those of duplicating the descriptor.
     fn stdin(&self) -> io::Result<Descriptor>;
+
+    /// A descriptor that becomes readable when another thread calls the waker. Reading from it takes the
+    /// calls so far back.
+    ///
+    /// # Errors
+    /// `Unsupported` where there are no other threads.
+    fn waker(&self) -> io::Result<(Descriptor, Arc<dyn Wake>)>;
+}
+
+/// Ends a wait from another thread.
+pub trait Wake: Send + Sync {
+    /// Makes the descriptor that came with it readable. Any number of calls before that is read count as
+    /// one.
+    ///
+    /// # Errors
+    /// Those of writing to a pipe, except that a full one is as good as written to.
+    fn wake(&self) -> io::Result<()>;
 }
 
 /// Waits on many descriptors at once.

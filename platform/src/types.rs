@@ -51,8 +51,14 @@ pub struct Caps {
     pub listen: bool,
     /// The program can connect out.
     pub connect: bool,
+    /// Datagrams can be sent and received.
+    pub datagrams: bool,
     /// Local and peer addresses are known.
     pub addresses: bool,
+    /// Socket options can be read and set.
+    pub options: bool,
+    /// Another thread can end a wait.
+    pub waker: bool,
 }
 
 /// How a call of connect went.
@@ -122,6 +128,35 @@ pub enum Protocol {
     Icmp,
     /// Any other, by the kernel's number.
     Other(i32),
+}
+
+/// A property of a socket that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SocketOption {
+    /// The socket listens. Can only be asked for.
+    #[doc(alias = "OptAcceptConn")]
+    AcceptConnections,
+    /// Datagrams may be sent to broadcast addresses.
+    #[doc(alias = "OptBroadcast")]
+    Broadcast,
+    /// The kernel records debugging information; asks for privileges.
+    #[doc(alias = "OptDebug")]
+    Debug,
+    /// Only to hosts that are directly connected.
+    #[doc(alias = "OptDontRoute")]
+    DontRoute,
+    /// A silent peer is probed now and then.
+    #[doc(alias = "OptKeepAlive")]
+    KeepAlive,
+    /// Urgent data stays in the stream.
+    #[doc(alias = "OptOOBInline")]
+    OutOfBandInline,
+    /// Addresses on which earlier connections linger may be bound.
+    #[doc(alias = "OptReuseAddr")]
+    ReuseAddress,
+    /// Small pieces are sent at once instead of being gathered.
+    #[doc(alias = "TCP_NODELAY")]
+    NoDelay,
 }
 
 /// Which direction of a connection ends.

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use selectio_platform::{Address, Domain, Preopen, Type, this_target};
+use selectio_platform::{Address, Domain, Preopen, SocketOption, Type, this_target};
 
 use super::{AsyncSocket, wrong_state};
 use crate::error::{in_operation, misuse};
@@ -57,20 +57,10 @@ impl AsyncSocket {
     fn listener_at(address: SocketAddr) -> io::Result<AsyncSocket> {
         let address = Address::from(address);
         let socket = AsyncSocket::with_type(Domain::of(&address), Type::Stream, None)?;
-        socket.set_reuse_address(true)?;
+        socket.set_option(SocketOption::ReuseAddress, true)?;
         socket.bind_addr(address)?;
         socket.listen()?;
         Ok(socket)
-    }
-
-    /// Lets [`bind_addr`](AsyncSocket::bind_addr) take an address on which connections of an earlier
-    /// program still linger (`SO_REUSEADDR`). Off unless set. Natively only.
-    ///
-    /// # Errors
-    /// `Unsupported` on wasip1; otherwise those of `setsockopt(2)`.
-    #[doc(alias = "OptReuseAddr")]
-    pub fn set_reuse_address(&self, reuse: bool) -> io::Result<()> {
-        self.with_descriptor("set_reuse_address", |platform, socket| platform.set_reuse_address(socket, reuse))
     }
 
     /// Gives the socket its local address. Natively only.

@@ -16,7 +16,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use selectio_platform::{Address, Descriptor, Domain, Platform, Protocol, Type, this_target};
+use selectio_platform::{Address, Descriptor, Domain, Platform, Protocol, SocketOption, Type, this_target};
 
 use crate::dispatcher::Dispatcher;
 use crate::error::{closed, in_operation, misuse};
@@ -191,6 +191,25 @@ impl AsyncSocket {
     /// `Unsupported` on wasip1, where only the host knows; `NotConnected` without a peer.
     pub fn peer_addr(&self) -> io::Result<Address> {
         self.with_descriptor("peer_addr", |platform, descriptor| platform.peer_addr(descriptor))
+    }
+
+    /// Whether an option of the socket is on. Natively only.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; otherwise those of `getsockopt(2)`.
+    #[doc(alias = "getSockOpt")]
+    pub fn option(&self, option: SocketOption) -> io::Result<bool> {
+        self.with_descriptor("option", |platform, socket| platform.option(socket, option))
+    }
+
+    /// Turns an option of the socket on or off. Natively only.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; `InvalidInput` for an option that can only be asked for; otherwise those
+    /// of `setsockopt(2)`.
+    #[doc(alias = "setSockOpt")]
+    pub fn set_option(&self, option: SocketOption, on: bool) -> io::Result<()> {
+        self.with_descriptor("set_option", |platform, socket| platform.set_option(socket, option, on))
     }
 
     /// Closes it now and for good: queued bytes are dropped, no handler is called any more, and the

@@ -2,18 +2,21 @@
 
 mod activation;
 mod fd_set;
+mod options;
 mod select;
 mod sockets;
 mod syscalls;
+mod waker;
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::{
-    Address, Caps, Connect, Descriptor, Domain, Interest, Platform, Preopen, Protocol, Ready, Selector, Shutdown, Type,
+    Address, Caps, Connect, Descriptor, Domain, Interest, Platform, Preopen, Protocol, Ready, Selector, Shutdown,
+    SocketOption, Type, Wake,
 };
 
 /// Unix, with everything that the boundary names.
@@ -25,7 +28,7 @@ impl Platform for Native {
     }
 
     fn caps(&self) -> Caps {
-        Caps { listen: true, connect: true, addresses: true }
+        Caps { listen: true, connect: true, datagrams: true, addresses: true, options: true, waker: true }
     }
 
     fn now(&self) -> Duration {
@@ -45,8 +48,12 @@ impl Platform for Native {
         sockets::socket(domain, kind, protocol)
     }
 
-    fn set_reuse_address(&self, socket: &Descriptor, reuse: bool) -> io::Result<()> {
-        sockets::borrow(socket).set_reuse_address(reuse)
+    fn option(&self, socket: &Descriptor, option: SocketOption) -> io::Result<bool> {
+        options::get(socket, option)
+    }
+
+    fn set_option(&self, socket: &Descriptor, option: SocketOption, on: bool) -> io::Result<()> {
+        options::set(socket, option, on)
     }
 
     fn bind(&self, socket: &Descriptor, address: &Address) -> io::Result<()> {
@@ -75,6 +82,15 @@ impl Platform for Native {
 
     fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
         sockets::send(socket, bytes)
+    }
+
+    fn recv_from(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<(usize, Option<Address>)> {
+        let (length, address) = syscalls::recv_from(socket.as_fd(), buffer)?;
+        Ok((length, address.map(|address| sockets::from_sock_addr(&address))))
+    }
+
+    fn send_to(&self, socket: &Descriptor, bytes: &[u8], address: &Address) -> io::Result<usize> {
+        sockets::send_to(socket, bytes, address)
     }
 
     fn read(&self, descriptor: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
@@ -111,5 +127,10 @@ impl Platform for Native {
 
     fn stdin(&self) -> io::Result<Descriptor> {
         Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+    }
+
+    fn waker(&self) -> io::Result<(Descriptor, Arc<dyn Wake>)> {
+        let (reader, waker) = waker::pipe()?;
+        Ok((reader, Arc::new(waker)))
     }
 }

@@ -10,6 +10,13 @@ use socket2::{SockAddr, SockRef};
 use super::syscalls;
 use super::{Address, Connect, Descriptor, Domain, Protocol, Type};
 
+/// Apple has no such flag; there socket2 sets SO_NOSIGPIPE on each socket it makes.
+#[cfg(target_vendor = "apple")]
+const SEND_FLAGS: libc::c_int = 0;
+/// Sending to a peer that is gone is an error, not a signal.
+#[cfg(not(target_vendor = "apple"))]
+const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+
 /// The socket behind a descriptor, for as long as the descriptor is borrowed.
 pub fn borrow(socket: &Descriptor) -> SockRef<'_> {
     SockRef::from(socket)
@@ -83,12 +90,11 @@ pub fn recv(socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 pub fn send(socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
-    // Apple has no such flag; there socket2 sets SO_NOSIGPIPE on each socket it makes.
-    #[cfg(target_vendor = "apple")]
-    const FLAGS: libc::c_int = 0;
-    #[cfg(not(target_vendor = "apple"))]
-    const FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
-    borrow(socket).send_with_flags(bytes, FLAGS)
+    borrow(socket).send_with_flags(bytes, SEND_FLAGS)
+}
+
+pub fn send_to(socket: &Descriptor, bytes: &[u8], address: &Address) -> io::Result<usize> {
+    borrow(socket).send_to_with_flags(bytes, &to_sock_addr(address)?, SEND_FLAGS)
 }
 
 pub fn is_listener(socket: &OwnedFd) -> bool {

@@ -4,7 +4,7 @@
 #![allow(unsafe_code, reason = "raw system calls; each block says why it is sound")]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -78,6 +78,38 @@ pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     // SAFETY: the kernel reads at most `bytes.len()` bytes from its start.
     let count = unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
+}
+
+/// `recvfrom(2)`. No address comes with a datagram of an unnamed unix socket.
+pub fn recv_from(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<socket2::SockAddr>)> {
+    let receive = |storage: *mut socket2::SockAddrStorage, length: *mut libc::socklen_t| {
+        let (fd, into) = (socket.as_raw_fd(), buffer.as_mut_ptr().cast());
+        // SAFETY: the kernel writes at most `buffer.len()` bytes at its start; socket2 hands in a storage for
+        // any address and its length.
+        let count = unsafe { libc::recvfrom(fd, into, buffer.len(), 0, storage.cast(), length) };
+        usize::try_from(count).map_err(|_| io::Error::last_os_error())
+    };
+    // SAFETY: on success recvfrom has filled the storage as far as it says in the length.
+    let (count, address) = unsafe { socket2::SockAddr::try_init(receive) }?;
+    Ok((count, (address.len() > 0).then_some(address)))
+}
+
+/// A flag of the socket level that socket2 has no name for.
+pub fn socket_flag(socket: &impl AsFd, name: libc::c_int) -> io::Result<bool> {
+    let mut value: libc::c_int = 0;
+    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+    let fd = socket.as_fd().as_raw_fd();
+    // SAFETY: the kernel writes at most `length` bytes, which is the size of `value`.
+    check(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length) })?;
+    Ok(value != 0)
+}
+
+pub fn set_socket_flag(socket: &impl AsFd, name: libc::c_int, on: bool) -> io::Result<()> {
+    let value = libc::c_int::from(on);
+    let length = size_of::<libc::c_int>() as libc::socklen_t;
+    let fd = socket.as_fd().as_raw_fd();
+    // SAFETY: the kernel reads `length` bytes, which is the size of `value`.
+    check(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, name, (&raw const value).cast(), length) }).map(drop)
 }
 
 /// `accept4(2)`, which makes the new descriptor non-blocking and close-on-exec in the same call.

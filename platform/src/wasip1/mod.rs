@@ -8,12 +8,12 @@ mod subscriptions;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::{
-    Address, Caps, Connect, Descriptor, Domain, Interest, Platform, Preopen, Protocol, Ready, Selector, Shutdown, Type,
-    unsupported,
+    Address, Caps, Connect, Descriptor, Domain, Interest, Platform, Preopen, Protocol, Ready, Selector, Shutdown,
+    SocketOption, Type, Wake, unsupported,
 };
 
 /// How to give a program its listener, for the hosts that can.
@@ -21,6 +21,8 @@ const PASS_A_LISTENER: &str = "pass the program a listening socket: \
     `selectio run --tcplisten 127.0.0.1:7000 program.wasm`, \
     or `wasmtime run -S preview2=n -S tcplisten=127.0.0.1:7000 program.wasm` (wasmtime 46 and older)";
 const PASS_A_STREAM: &str = "let the host connect and pass the open stream to the program";
+const HOST_SETS: &str = "the host sets the options of its sockets";
+const NO_DATAGRAMS: &str = "preview1 has only streams: use a stream";
 const HOST_KNOWS: &str = "only the host knows the addresses of its sockets";
 
 /// A guest of a preview1 host.
@@ -38,7 +40,7 @@ impl Platform for Wasip1 {
     }
 
     fn caps(&self) -> Caps {
-        Caps { listen: false, connect: false, addresses: false }
+        Caps { listen: false, connect: false, datagrams: false, addresses: false, options: false, waker: false }
     }
 
     fn now(&self) -> Duration {
@@ -58,8 +60,12 @@ impl Platform for Wasip1 {
         self.refuse("making a socket", PASS_A_LISTENER)
     }
 
-    fn set_reuse_address(&self, _: &Descriptor, _: bool) -> io::Result<()> {
-        self.refuse("setting a socket option", "the host sets the options of its sockets")
+    fn option(&self, _: &Descriptor, _: SocketOption) -> io::Result<bool> {
+        self.refuse("asking for a socket option", HOST_SETS)
+    }
+
+    fn set_option(&self, _: &Descriptor, _: SocketOption, _: bool) -> io::Result<()> {
+        self.refuse("setting a socket option", HOST_SETS)
     }
 
     fn bind(&self, _: &Descriptor, _: &Address) -> io::Result<()> {
@@ -89,6 +95,14 @@ impl Platform for Wasip1 {
 
     fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
         hostcalls::send(socket.as_fd(), bytes)
+    }
+
+    fn recv_from(&self, _: &Descriptor, _: &mut [u8]) -> io::Result<(usize, Option<Address>)> {
+        self.refuse("receiving a datagram", NO_DATAGRAMS)
+    }
+
+    fn send_to(&self, _: &Descriptor, _: &[u8], _: &Address) -> io::Result<usize> {
+        self.refuse("sending a datagram", NO_DATAGRAMS)
     }
 
     fn read(&self, descriptor: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
@@ -121,5 +135,9 @@ impl Platform for Wasip1 {
 
     fn stdin(&self) -> io::Result<Descriptor> {
         Ok(hostcalls::adopt(0).into())
+    }
+
+    fn waker(&self) -> io::Result<(Descriptor, Arc<dyn Wake>)> {
+        self.refuse("waking from another thread", "there are no threads: use a timer")
     }
 }
