@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use selectio_platform::{Descriptor, Interest, Platform, Ready, this_target};
+use selectio_platform::{Descriptor, Interest, Platform, Ready, Wake, this_target};
 
 use crate::dispatcher::{Dispatcher, Key};
 use crate::error::closed;
@@ -61,6 +62,26 @@ pub struct Delegate {
     inner: Rc<Inner>,
 }
 
+/// Ends a dispatcher's wait from any thread. Comes from [`Delegate::waker`].
+#[derive(Clone)]
+pub struct Waker(Arc<dyn Wake>);
+
+impl Waker {
+    /// Makes the delegate readable. Calls that it has not seen yet count as one. Never blocks.
+    ///
+    /// # Errors
+    /// `BrokenPipe` when the delegate is closed.
+    pub fn wake(&self) -> io::Result<()> {
+        self.0.wake()
+    }
+}
+
+impl fmt::Debug for Waker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waker")
+    }
+}
+
 struct Inner {
     platform: Rc<dyn Platform>,
     /// `None` once it is closed.
@@ -96,6 +117,33 @@ impl Delegate {
     /// Those of duplicating the descriptor.
     pub fn stdin() -> io::Result<Delegate> {
         Ok(Delegate::new(this_target().stdin()?, Mode::Read))
+    }
+
+    /// A delegate that becomes readable when another thread calls the [`Waker`], and how to call. Read from
+    /// it in its read handler, whatever the bytes are, or it stays readable. Natively only.
+    ///
+    /// # Errors
+    /// `Unsupported` where there are no threads: use a timer. Natively those of making a pipe.
+    ///
+    /// ```no_run
+    /// use selectio::{Delegate, Dispatcher};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (delegate, waker) = Delegate::waker()?;
+    /// delegate.set_handle_read(|delegate, _| {
+    ///     delegate.read(&mut [0; 64])?;
+    ///     println!("another thread has something for us");
+    ///     delegate.close()
+    /// });
+    /// dispatcher.register(&delegate)?;
+    /// std::thread::spawn(move || waker.wake());
+    /// dispatcher.run()
+    /// # }
+    /// ```
+    pub fn waker() -> io::Result<(Delegate, Waker)> {
+        let (descriptor, wake) = this_target().waker()?;
+        Ok((Delegate::new(descriptor, Mode::Read), Waker(wake)))
     }
 
     /// Called when there is something to read, or the end is reached.

@@ -17,7 +17,7 @@ mod send_queue;
 mod socket;
 mod status;
 
-pub use delegate::{Delegate, Mode};
+pub use delegate::{Delegate, Mode, Waker};
 pub use dispatcher::{DEFAULT_TIMEOUT, Dispatcher, Timer};
 pub use error::MainError;
 pub use line::{Line, ReadLine};

@@ -123,7 +123,8 @@ pub trait Platform {
     /// Takes one connection from a listener, and the peer's address where the world knows it.
     ///
     /// # Errors
-    /// `WouldBlock` when none waits; otherwise those of `accept(2)`.
+    /// `WouldBlock` when none waits; `QuotaExceeded` when one waits and there are no descriptors left;
+    /// otherwise those of `accept(2)`.
     fn accept(&self, listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)>;
 
     /// Starts to connect.
@@ -268,6 +269,14 @@ fn nothing_to_wait_for() -> io::Error {
         io::ErrorKind::InvalidInput,
         "nothing is watched and no timeout is given, so this wait would never end: register something or give a timeout",
     )
+}
+
+/// There is a connection to accept and nothing to hold it with, which passes when something is closed.
+fn exhausted(error: &io::Error) -> io::Error {
+    let text = format!(
+        "accept: no descriptor or memory left for one more connection ({error}): raise `ulimit -n`, or close some"
+    );
+    io::Error::new(io::ErrorKind::QuotaExceeded, text)
 }
 
 /// An operation that a world does not have, with what to do instead.

@@ -131,6 +131,21 @@ fn a_delegate_s_task_runs_in_every_poll() {
 }
 
 #[test]
+fn q38_where_there_are_no_threads_a_waker_is_refused_with_a_remedy() {
+    match Delegate::waker() {
+        Ok((delegate, waker)) => {
+            assert!(this_target().caps().waker);
+            waker.wake().expect("the delegate is open");
+            assert_eq!(delegate.read(&mut [0; 8]).expect("it was woken"), Some(1));
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(!this_target().caps().waker && error.to_string().contains("use a timer"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn standard_input_can_be_watched() {
     let stdin = Delegate::stdin().expect("there is one");
     assert_eq!(stdin.mode(), Mode::Read);

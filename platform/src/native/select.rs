@@ -166,3 +166,46 @@ impl Selector for Select {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(unsafe_code, reason = "only a signal to this very thread interrupts its wait")]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    use super::*;
+    use crate::Platform;
+    use crate::native::Native;
+
+    static SIGNALS: AtomicU32 = AtomicU32::new(0);
+
+    extern "C" fn count(_signal: libc::c_int) {
+        SIGNALS.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn c3_an_interrupted_wait_goes_on_with_the_time_that_is_left() {
+        let handler: extern "C" fn(libc::c_int) = count;
+        // SAFETY: the handler only touches an atomic; pthread_self has no conditions.
+        let waiting = unsafe {
+            libc::signal(libc::SIGUSR1, handler as libc::sighandler_t);
+            libc::pthread_self()
+        };
+        let done = AtomicBool::new(false);
+        let timeout = Duration::from_millis(100);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    // SAFETY: the scope keeps the thread alive.
+                    unsafe { libc::pthread_kill(waiting, libc::SIGUSR1) };
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            });
+            let (mut selector, mut ready) = (Select::new(), Vec::new());
+            let start = Native.now();
+            selector.select(Some(timeout), &mut ready).expect("an interruption never shows");
+            assert!(ready.is_empty() && Native.now() - start >= timeout);
+            done.store(true, Ordering::Relaxed);
+        });
+        assert!(SIGNALS.load(Ordering::Relaxed) > 1, "it was interrupted");
+    }
+}

@@ -59,7 +59,10 @@ fn nonblocking(kind: socket2::Type) -> socket2::Type {
 }
 
 pub fn accept(listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)> {
-    let (client, address) = syscalls::accept(listener.as_fd())?;
+    let (client, address) = syscalls::accept(listener.as_fd()).map_err(|error| match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => crate::exhausted(&error),
+        _ => error,
+    })?;
     Ok((client.into(), address.as_socket()))
 }
 

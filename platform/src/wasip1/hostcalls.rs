@@ -57,8 +57,13 @@ pub fn is_stream(fd: wasi::Fd) -> bool {
 pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // The flag matters: without it the client would block, and one spurious event would hang the program.
     // SAFETY: takes a number and flags.
-    let client = unsafe { wasi::sock_accept(number(listener), wasi::FDFLAGS_NONBLOCK) }.map_err(to_error)?;
-    Ok(adopt(client))
+    let client = unsafe { wasi::sock_accept(number(listener), wasi::FDFLAGS_NONBLOCK) };
+    client.map(adopt).map_err(|errno| match errno {
+        wasi::ERRNO_MFILE | wasi::ERRNO_NFILE | wasi::ERRNO_NOBUFS | wasi::ERRNO_NOMEM => {
+            crate::exhausted(&to_error(errno))
+        }
+        _ => to_error(errno),
+    })
 }
 
 pub fn recv(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
