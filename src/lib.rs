@@ -6,6 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod delegate;
 mod dispatcher;
 mod error;
