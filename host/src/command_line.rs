@@ -17,18 +17,18 @@ pub(crate) struct CommandLine {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Run a WebAssembly module built for wasm32-wasip1
+    ///
+    /// The program finds its sockets from descriptor 3 on, in this order: TCP
+    /// listeners, Unix listeners, TCP connections, inherited sockets; LISTEN_FDS
+    /// is their number, LISTEN_FDNAMES their names. Directories come after them.
+    ///
+    /// The exit code is the program's own; 1 when it can't be run, 2 for a wrong
+    /// command line, 124 when its time is over, 134 when it traps, 130 and 143
+    /// after Ctrl-C and SIGTERM.
     Run(Box<Run>),
 }
 
-/// Run a WebAssembly module built for wasm32-wasip1
-///
-/// The program finds its sockets from descriptor 3 on, in this order: TCP
-/// listeners, Unix listeners, TCP connections, inherited sockets; LISTEN_FDS
-/// is their number, LISTEN_FDNAMES their names. Directories come after them.
-///
-/// The exit code is the program's own; 1 when it can't be run, 2 for a wrong
-/// command line, 124 when its time is over, 134 when it traps, 130 and 143
-/// after Ctrl-C and SIGTERM.
+/// What `selectio run` is told.
 #[derive(Args)]
 #[command(override_usage = "selectio run [OPTIONS] MODULE [ARGS]...")]
 pub(crate) struct Run {
@@ -73,7 +73,7 @@ pub(crate) struct Run {
     wasi_options: Vec<WasiOption>,
 
     /// The module; all that follows is its own arguments
-    #[arg(value_name = "MODULE", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "MODULE", required = true, trailing_var_arg = true)]
     program: Vec<String>,
 }
 

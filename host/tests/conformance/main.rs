@@ -1,0 +1,12 @@
+//! What a guest sees of the host functions: small guests of raw imports, one
+//! behaviour each, against peers on loopback.
+
+mod clocks;
+mod command;
+mod descriptors;
+mod guest;
+mod hostile;
+mod limits;
+mod poll;
+mod sockets;
+mod std_guest;

@@ -1,0 +1,60 @@
+//! No descriptor of the host outlives a guest. A test of its own process: the
+//! others would open descriptors meanwhile.
+
+use selectio_host::{Host, Preopen};
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+/// Accepts until the 50th connection, polling on each, and leaves them open;
+/// `end` is how it ends.
+fn guest(end: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(module
+        (import "wasi_snapshot_preview1" "fd_fdstat_set_flags" (func $set_flags (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (func (export "_start") (local $i i32)
+          (drop (call $set_flags (i32.const 3) (i32.const 0)))
+          (loop $again
+            (drop (call $accept (i32.const 3) (i32.const 4) (i32.const 0)))
+            (i32.store8 (i32.const 1032) (i32.const 2))
+            (i32.store (i32.const 1040) (i32.load (i32.const 0)))
+            (drop (call $poll (i32.const 1024) (i32.const 2048) (i32.const 1) (i32.const 4)))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $i) (i32.const 50))))
+          {end}))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+fn open_descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn serve(end: &str) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let host = Host::builder()
+        .module_bytes("guest.wasm", guest(end))
+        .preopen(Preopen::try_from(listener).unwrap())
+        .directory("/tmp", "/tmp")
+        .build()
+        .unwrap();
+    let running = thread::spawn(|| host.run());
+    let _clients: Vec<_> = (0..50).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let _ = running.join().unwrap();
+}
+
+#[test]
+fn a_guest_leaves_no_descriptor_behind() {
+    // What the compiler and its cache open stays open from the first time on.
+    serve("");
+    let before = open_descriptors();
+    for end in ["", "(unreachable)", "(call $exit (i32.const 3))"] {
+        serve(end);
+        assert_eq!(open_descriptors(), before, "a guest that ends with {end:?}");
+    }
+}
