@@ -28,7 +28,13 @@ fn a_wrong_call_is_answered_in_one_line() {
     selectio(&[]).expect_refusal(2, "run");
     selectio(&["dance"]).expect_refusal(2, "dance");
     selectio(&["run"]).expect_refusal(2, "MODULE");
-    selectio(&["run", "--tcplisten", "nowhere", "app.wasm"]).expect_refusal(2, "nowhere");
+    selectio(&["run", "--tcplisten"]).expect_refusal(2, "--tcplisten");
+    selectio(&["run", "--faster", "app.wasm"]).expect_refusal(2, "--faster");
+}
+
+#[test]
+fn an_address_that_is_none_is_named_in_one_line() {
+    selectio(&["run", "--tcplisten", "nowhere", "app.wasm"]).expect_refusal(1, "nowhere");
 }
 
 #[test]
