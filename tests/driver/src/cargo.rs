@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -35,15 +36,29 @@ pub struct Executable {
     pub path: PathBuf,
 }
 
-/// The folder of the workspace.
-pub fn workspace_folder() -> PathBuf {
-    let driver = Path::new(env!("CARGO_MANIFEST_DIR"));
-    driver.ancestors().nth(2).unwrap_or(driver).to_path_buf()
+/// The folder of the workspace that this process runs in.
+pub fn workspace_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    // Where there is none, cargo's own message about that is the best answer.
+    FOLDER.get_or_init(|| locate_workspace().unwrap_or_else(|| PathBuf::from(".")))
 }
 
-/// A call of cargo in the workspace's folder: the cargo that called this program, if one did.
+/// Asked for, not compiled in: checkouts that share a target folder also share this code.
+fn locate_workspace() -> Option<PathBuf> {
+    let arguments = ["locate-project", "--workspace", "--message-format", "plain"];
+    let output = Command::new(cargo()).args(arguments).stderr(Stdio::null()).output().ok()?;
+    let manifest = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim_end());
+    manifest.parent().map(Path::to_path_buf)
+}
+
+/// The cargo that called this program, if one did.
+fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// A call of cargo in the workspace's folder.
 pub fn command() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::new(cargo());
     command.current_dir(workspace_folder());
     command
 }
