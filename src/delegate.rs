@@ -1,5 +1,6 @@
 //! Delegates: handlers for any descriptor that can be waited for, such as a pipe or standard input.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
@@ -14,6 +15,7 @@ use crate::handler::HandlerSlot;
 use crate::registration::{Link, Register, Source};
 
 type Handler = dyn FnMut(&Delegate, &Dispatcher) -> io::Result<()>;
+type BufferedHandler = dyn FnMut(&Delegate) -> bool;
 type ErrorHandler = dyn FnMut(&Delegate, &Dispatcher, &io::Error);
 
 /// What a delegate's descriptor is open for.
@@ -92,6 +94,17 @@ struct Inner {
     write: HandlerSlot<Handler>,
     error: HandlerSlot<ErrorHandler>,
     task: HandlerSlot<Handler>,
+    buffered: HandlerSlot<BufferedHandler>,
+    value: RefCell<Option<Rc<dyn Any>>>,
+}
+
+impl Inner {
+    /// Asks again before the next wait, as long as there is someone to ask.
+    fn note_buffered(&self) {
+        if let (true, Some((dispatcher, key))) = (self.buffered.is_set(), self.link.get()) {
+            dispatcher.note_pending(key);
+        }
+    }
 }
 
 impl Delegate {
@@ -107,6 +120,8 @@ impl Delegate {
             write: HandlerSlot::new(),
             error: HandlerSlot::new(),
             task: HandlerSlot::new(),
+            buffered: HandlerSlot::new(),
+            value: RefCell::default(),
         };
         Delegate { inner: Rc::new(inner) }
     }
@@ -173,6 +188,39 @@ impl Delegate {
         }
     }
 
+    /// Asked once before every wait: while it answers true, the read handler is called although nothing new
+    /// has come. For a protocol of your own that reads ahead.
+    #[doc(alias = "hasDataBuffered")]
+    pub fn set_has_data_buffered(&self, has_data_buffered: impl FnMut(&Delegate) -> bool + 'static) {
+        self.set(|inner| inner.buffered.set(Box::new(has_data_buffered)));
+        self.inner.note_buffered();
+    }
+
+    /// Keeps a value of yours with the delegate.
+    #[doc(alias = "deleVal")]
+    pub fn set_value(&self, value: impl Any) {
+        *self.inner.value.borrow_mut() = Some(Rc::new(value));
+    }
+
+    /// The value that was kept, when it is of this type.
+    #[must_use]
+    #[doc(alias = "deleVal")]
+    pub fn value<T: Any>(&self) -> Option<Rc<T>> {
+        self.inner.value.borrow().clone()?.downcast().ok()
+    }
+
+    /// Calls with the open descriptor, which natively implements `AsFd`.
+    ///
+    /// # Errors
+    /// `NotConnected` when it is closed; what `call` says.
+    #[doc(alias = "fd")]
+    pub fn with_descriptor<T>(&self, call: impl FnOnce(&Descriptor) -> io::Result<T>) -> io::Result<T> {
+        match &*self.inner.descriptor.borrow() {
+            Some(descriptor) => call(descriptor),
+            None => Err(closed("with_descriptor")),
+        }
+    }
+
     /// What it is watched for, as far as there are handlers.
     #[must_use]
     pub fn mode(&self) -> Mode {
@@ -222,6 +270,7 @@ impl Delegate {
             slot.clear();
         }
         inner.error.clear();
+        inner.buffered.clear();
         closed
     }
 
@@ -296,6 +345,7 @@ impl Register for Delegate {
         self.inner.link.attach(self.inner.clone(), descriptor, self.interest(), dispatcher)?;
         if let Some((dispatcher, key)) = self.inner.link.get() {
             dispatcher.set_has_task(key, self.inner.task.is_set());
+            self.inner.note_buffered();
         }
         Ok(())
     }
@@ -313,7 +363,7 @@ impl Source for Inner {
             return true;
         }
         let mut was_called = false;
-        if ready.readable && delegate.interest().read {
+        if ready.readable && delegate.inner.mode.get() != Mode::Write {
             was_called |= delegate.call(&delegate.inner.read, dispatcher);
         }
         // The read handler may have changed everything.
@@ -323,8 +373,11 @@ impl Source for Inner {
         was_called
     }
 
-    fn has_pending(&self) -> bool {
-        false
+    fn has_pending(self: Rc<Self>) -> bool {
+        let delegate = Delegate { inner: self };
+        let answer = delegate.inner.buffered.call(|handler| Ok(handler(&delegate)));
+        delegate.inner.note_buffered();
+        matches!(answer, Some(Ok(true)))
     }
 
     fn run_task(self: Rc<Self>, dispatcher: &Dispatcher) {

@@ -53,7 +53,7 @@ pub(crate) trait Source {
     fn on_ready(self: Rc<Self>, ready: Ready, key: Key, dispatcher: &Dispatcher) -> bool;
 
     /// Whether there is something to deliver that no wait would find.
-    fn has_pending(&self) -> bool;
+    fn has_pending(self: Rc<Self>) -> bool;
 
     /// Runs the task, after the events of a poll.
     fn run_task(self: Rc<Self>, dispatcher: &Dispatcher);

@@ -32,6 +32,8 @@
 #![deny(unsafe_code)]
 
 mod descriptor;
+#[cfg(any(unix, target_os = "wasi"))]
+mod interop;
 mod preopens;
 mod types;
 
@@ -95,6 +97,27 @@ pub trait Platform {
     /// # Errors
     /// `Unsupported` on wasip1; natively those of `socket(2)`.
     fn socket(&self, domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Descriptor>;
+
+    /// Makes a descriptor from elsewhere one of this platform's sockets, as C2 wants them, and says of which
+    /// type it is.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is no socket.
+    fn adopt(&self, descriptor: &Descriptor) -> io::Result<Type>;
+
+    /// Whether the descriptor is ready right now, without waiting.
+    ///
+    /// # Errors
+    /// As for [`Selector::select`]; what is wrong with the descriptor itself.
+    fn is_ready(&self, descriptor: &Descriptor, interest: Interest) -> io::Result<bool> {
+        let (mut selector, mut ready) = (self.selector()?, Vec::new());
+        selector.add(descriptor, 0, interest)?;
+        selector.select(Some(Duration::ZERO), &mut ready)?;
+        match ready.pop() {
+            Some(Ready { error: Some(error), .. }) => Err(error),
+            found => Ok(found.is_some()),
+        }
+    }
 
     /// Whether an option of the socket is on.
     ///
@@ -261,6 +284,12 @@ pub trait Selector {
     /// `InvalidInput` when there is nothing to wait for; otherwise the kernel's word that nothing could
     /// be waited for.
     fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
+}
+
+/// A descriptor that is something else than a socket.
+fn not_a_socket(what: &str) -> io::Error {
+    let text = format!("the descriptor is {what}, not a socket: use a Delegate");
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 /// The refusal of C4: it would never end.

@@ -54,6 +54,7 @@ pub(crate) struct Shared {
     next_order: Cell<u64>,
     /// Sources with something to deliver that no wait would find, such as buffered lines (P5).
     pending: RefCell<Vec<Key>>,
+    pending_round: RefCell<Vec<Key>>,
     /// Sources with a task, in the order of registration.
     tasks: RefCell<Vec<(u64, Key)>>,
     /// Listeners that ran out of descriptors.
@@ -95,6 +96,7 @@ impl Dispatcher {
                 entries: RefCell::new(Slots::new()),
                 next_order: Cell::new(0),
                 pending: RefCell::default(),
+                pending_round: RefCell::default(),
                 tasks: RefCell::default(),
                 muted: RefCell::default(),
                 timers: RefCell::default(),

@@ -11,6 +11,7 @@
 //! spurious wait never shows (P8).
 
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use selectio_platform::Ready;
@@ -19,6 +20,7 @@ use super::timers::Due;
 use super::{DEFAULT_TIMEOUT, Dispatcher, Key};
 use crate::error::misuse;
 use crate::handler::catch_panic;
+use crate::registration::Source;
 
 /// Ends the poll that it stands for, however that is left.
 struct Polling<'a>(&'a Dispatcher);
@@ -129,15 +131,24 @@ impl Dispatcher {
 
     /// Phase 2: buffered bytes make a socket readable (P5), beside those that the wait will find.
     fn find_pending(&self, round: &mut Vec<(u64, Ready)>) {
-        let entries = self.shared.entries.borrow();
-        for key in self.shared.pending.borrow_mut().drain(..) {
-            let Some(entry) = entries.get(key) else { continue };
-            entry.is_pending.set(false);
-            if entry.source.has_pending() {
+        // A delegate is asked, and may do anything then: nothing is borrowed meanwhile.
+        let mut pending = std::mem::take(&mut *self.shared.pending_round.borrow_mut());
+        std::mem::swap(&mut pending, &mut *self.shared.pending.borrow_mut());
+        for key in pending.drain(..) {
+            let Some((source, order)) = self.take_pending(key) else { continue };
+            if source.has_pending() {
                 let ready = Ready { key: key.number(), readable: true, writable: false, error: None };
-                round.push((entry.order, ready));
+                round.push((order, ready));
             }
         }
+        *self.shared.pending_round.borrow_mut() = pending;
+    }
+
+    fn take_pending(&self, key: Key) -> Option<(Rc<dyn Source>, u64)> {
+        let entries = self.shared.entries.borrow();
+        let entry = entries.get(key)?;
+        entry.is_pending.set(false);
+        Some((entry.source.clone(), entry.order))
     }
 
     /// Phase 4 for one source: whatever came before may have closed or unregistered it (P3).

@@ -1,6 +1,7 @@
 //! Connecting out: every address of a name in turn, each on a fresh descriptor.
 
 use std::io;
+use std::net::SocketAddr;
 
 use selectio_platform::{Address, Connect, Domain};
 
@@ -20,13 +21,43 @@ impl AsyncSocket {
     /// `Unsupported` on wasip1; `InvalidInput` unless the socket is idle; those of the resolver; those of
     /// `connect(2)` when every address fails at once.
     pub fn connect(&self, host: &str, port: u16) -> io::Result<()> {
-        if self.status() != SocketStatus::Idle {
-            return Err(wrong_state("connect", self.status(), "use a new one for a new connection"));
-        }
+        self.connect_where(host, port, |_| true)
+    }
+
+    fn connect_where(&self, host: &str, port: u16, mut wanted: impl FnMut(&SocketAddr) -> bool) -> io::Result<()> {
+        self.check_idle()?;
         let operation = format!("connect({host:?}, {port})");
         let addresses = self.inner.platform.resolve(host, port).map_err(|error| in_operation(&operation, &error))?;
-        *self.inner.untried.borrow_mut() = addresses.into();
-        self.connect_to_next(misuse(&operation, "the name has no address: check its spelling"))
+        *self.inner.untried.borrow_mut() = addresses.into_iter().filter(&mut wanted).collect();
+        self.connect_to_next(misuse(&operation, "the name has no such address: check its spelling and family"))
+    }
+
+    /// Starts to connect to the addresses of a name that are of one family; otherwise as
+    /// [`connect`](AsyncSocket::connect).
+    ///
+    /// # Errors
+    /// As for `connect`; `InvalidInput` when the name has no address of this family.
+    pub fn connect_family(&self, host: &str, port: u16, family: Domain) -> io::Result<()> {
+        self.connect_where(host, port, |address| Domain::of(&Address::from(*address)) == family)
+    }
+
+    /// Starts to connect to one address, such as the path of a unix socket.
+    ///
+    /// # Errors
+    /// As for [`connect`](AsyncSocket::connect).
+    pub fn connect_addr(&self, address: impl Into<Address>) -> io::Result<()> {
+        self.check_idle()?;
+        let address = address.into();
+        self.connect_to(&address).map_err(|error| in_operation(&format!("connect to {address}"), &error))
+    }
+
+    fn check_idle(&self) -> io::Result<()> {
+        match self.status() {
+            SocketStatus::Idle => Ok(()),
+            // A bound datagram socket may still take a peer.
+            SocketStatus::UdpBound => Ok(()),
+            status => Err(wrong_state("connect", status, "use a new one for a new connection")),
+        }
     }
 
     /// Tries the addresses that are left until one is under way; `last_error` is why the one before failed.
@@ -42,8 +73,12 @@ impl AsyncSocket {
     }
 
     fn connect_to(&self, address: &Address) -> io::Result<()> {
-        self.renew_descriptor(address)?;
-        let connect = self.with_descriptor("connect", |platform, socket| platform.connect(socket, address))?;
+        let is_of_another_family = self.inner.domain.get().is_some_and(|domain| domain != Domain::of(address));
+        // The first try keeps the descriptor, for the options and the address that it was given.
+        if self.inner.flags.is_connect_tried.replace(true) || is_of_another_family {
+            self.renew_descriptor(address)?;
+        }
+        let connect = self.with_open_descriptor("connect", |platform, socket| platform.connect(socket, address))?;
         self.inner.status.set(SocketStatus::Connecting);
         if connect == Connect::Done {
             // Its handler is called in the next poll, as after a wait.
@@ -57,6 +92,7 @@ impl AsyncSocket {
     fn renew_descriptor(&self, address: &Address) -> io::Result<()> {
         let inner = &self.inner;
         let new = inner.platform.socket(Domain::of(address), inner.kind, None)?;
+        inner.domain.set(Some(Domain::of(address)));
         let old = inner.descriptor.borrow_mut().replace(new);
         if let (Some(old), Some(new)) = (old, &*inner.descriptor.borrow()) {
             inner.link.replace_descriptor(&old, new, self.interest())?;
@@ -68,7 +104,7 @@ impl AsyncSocket {
 
     /// The socket is ready while it connects: asks how that ended. Answers whether a handler was called.
     pub(super) fn on_connect_ready(&self, dispatcher: &Dispatcher) -> bool {
-        match self.with_descriptor("connect", |platform, socket| platform.connect_result(socket)) {
+        match self.with_open_descriptor("connect", |platform, socket| platform.connect_result(socket)) {
             // Readiness was only a hint (C1).
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
             Err(error) => match self.connect_to_next(in_operation("connect", &error)) {

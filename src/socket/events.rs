@@ -132,8 +132,8 @@ impl Source for Inner {
         let socket = AsyncSocket { inner: self };
         let noted = socket.inner.noted_error.borrow_mut().take();
         if let Some(error) = noted {
-            if socket.is_listening() {
-                // Out of descriptors: nothing is wrong with the listener itself.
+            if socket.is_listening() || socket.is_connectionless() {
+                // Out of descriptors, or about a datagram that was sent: nothing is wrong with the socket.
                 socket.tell_error(&error, dispatcher);
             } else {
                 socket.fail(&error, dispatcher);
@@ -154,7 +154,7 @@ impl Source for Inner {
         }
     }
 
-    fn has_pending(&self) -> bool {
+    fn has_pending(self: Rc<Self>) -> bool {
         let flags = &self.flags;
         let is_end_untold = flags.is_read_closed.get() && !flags.is_close_delivered.get();
         self.noted_error.borrow().is_some()

@@ -73,7 +73,7 @@ impl AsyncSocket {
             return Err(wrong_state("bind_addr", self.status(), "bind it before anything else"));
         }
         let address = address.into();
-        self.with_descriptor("bind_addr", |platform, socket| {
+        self.with_open_descriptor("bind_addr", |platform, socket| {
             platform.bind(socket, &address).map_err(|error| match error.kind() {
                 io::ErrorKind::AddrInUse => {
                     let text = format!("bind_addr: {address} is in use: stop its owner or take another port");
@@ -101,7 +101,7 @@ impl AsyncSocket {
             SocketStatus::Idle => {}
             status => return Err(wrong_state("listen", status, "use a new one")),
         }
-        self.with_descriptor("listen", |platform, socket| platform.listen(socket, BACKLOG))?;
+        self.with_open_descriptor("listen", |platform, socket| platform.listen(socket, BACKLOG))?;
         self.inner.status.set(SocketStatus::Listening);
         self.update_interest();
         Ok(())
@@ -122,7 +122,7 @@ impl AsyncSocket {
             return Err(wrong_state("accept_addr", self.status(), "only a listening socket accepts"));
         }
         loop {
-            match self.with_descriptor("accept_addr", |platform, socket| platform.accept(socket)) {
+            match self.with_open_descriptor("accept_addr", |platform, socket| platform.accept(socket)) {
                 Ok((descriptor, peer)) => {
                     self.inner.flags.is_exhaustion_reported.set(false);
                     let platform = self.inner.platform.clone();

@@ -1,10 +1,13 @@
 //! Sockets that call handlers. This file has the type and its states; each of its abilities has a file
 //! of its own.
 
+mod blocking;
 mod connect;
+mod datagram;
 mod events;
 mod finish;
 mod handlers;
+mod interop;
 mod listen;
 mod receive;
 mod transmit;
@@ -24,6 +27,7 @@ use crate::line_reader::LineReader;
 use crate::registration::{Link, Register};
 use crate::send_queue::SendQueue;
 use crate::status::SocketStatus;
+pub use blocking::Blocking;
 use handlers::Handlers;
 
 /// A non-blocking socket whose handlers a [`Dispatcher`] calls.
@@ -65,6 +69,8 @@ pub(crate) struct Inner {
     descriptor: RefCell<Option<Descriptor>>,
     status: Cell<SocketStatus>,
     kind: Type,
+    /// `None` for a socket that came from elsewhere.
+    domain: Cell<Option<Domain>>,
     /// What the host calls a preopened socket.
     name: String,
     link: Link,
@@ -84,6 +90,10 @@ struct Flags {
     is_read_closed: Cell<bool>,
     /// `handle_close` was called for that, or its default was done.
     is_close_delivered: Cell<bool>,
+    /// A connect was tried on the descriptor.
+    is_connect_tried: Cell<bool>,
+    /// Lines are read byte by byte.
+    is_unbuffered: Cell<bool>,
     /// The last receive did not fill its room: nothing more is there until the next event says so.
     is_drained: Cell<bool>,
     /// Closes when the queue is empty; drops what it reads.
@@ -114,7 +124,9 @@ impl AsyncSocket {
     pub fn with_type(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<AsyncSocket> {
         let platform = this_target();
         let descriptor = platform.socket(domain, kind, protocol)?;
-        Ok(AsyncSocket::adopt(platform, descriptor, SocketStatus::Idle, kind, String::new()))
+        let socket = AsyncSocket::adopt(platform, descriptor, SocketStatus::Idle, kind, String::new());
+        socket.inner.domain.set(Some(domain));
+        Ok(socket)
     }
 
     fn adopt(
@@ -129,6 +141,7 @@ impl AsyncSocket {
             descriptor: RefCell::new(Some(descriptor)),
             status: Cell::new(status),
             kind,
+            domain: Cell::new(None),
             name,
             link: Link::default(),
             handlers: Handlers::new(),
@@ -182,7 +195,7 @@ impl AsyncSocket {
     /// `Unsupported` on wasip1, where only the host knows; `NotConnected` when it is closed.
     #[doc(alias = "getSockName")]
     pub fn local_addr(&self) -> io::Result<Address> {
-        self.with_descriptor("local_addr", |platform, descriptor| platform.local_addr(descriptor))
+        self.with_open_descriptor("local_addr", |platform, descriptor| platform.local_addr(descriptor))
     }
 
     /// The address of the peer. Natively only.
@@ -190,7 +203,7 @@ impl AsyncSocket {
     /// # Errors
     /// `Unsupported` on wasip1, where only the host knows; `NotConnected` without a peer.
     pub fn peer_addr(&self) -> io::Result<Address> {
-        self.with_descriptor("peer_addr", |platform, descriptor| platform.peer_addr(descriptor))
+        self.with_open_descriptor("peer_addr", |platform, descriptor| platform.peer_addr(descriptor))
     }
 
     /// Whether an option of the socket is on. Natively only.
@@ -199,7 +212,7 @@ impl AsyncSocket {
     /// `Unsupported` on wasip1; otherwise those of `getsockopt(2)`.
     #[doc(alias = "getSockOpt")]
     pub fn option(&self, option: SocketOption) -> io::Result<bool> {
-        self.with_descriptor("option", |platform, socket| platform.option(socket, option))
+        self.with_open_descriptor("option", |platform, socket| platform.option(socket, option))
     }
 
     /// Turns an option of the socket on or off. Natively only.
@@ -209,7 +222,7 @@ impl AsyncSocket {
     /// of `setsockopt(2)`.
     #[doc(alias = "setSockOpt")]
     pub fn set_option(&self, option: SocketOption, on: bool) -> io::Result<()> {
-        self.with_descriptor("set_option", |platform, socket| platform.set_option(socket, option, on))
+        self.with_open_descriptor("set_option", |platform, socket| platform.set_option(socket, option, on))
     }
 
     /// Closes it now and for good: queued bytes are dropped, no handler is called any more, and the
@@ -233,7 +246,7 @@ impl AsyncSocket {
     }
 
     /// Calls with the open descriptor.
-    fn with_descriptor<T>(
+    fn with_open_descriptor<T>(
         &self,
         operation: &str,
         call: impl FnOnce(&dyn Platform, &Descriptor) -> io::Result<T>,

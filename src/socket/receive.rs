@@ -9,6 +9,16 @@ use crate::line::ReadLine;
 use crate::status::SocketStatus;
 
 impl AsyncSocket {
+    /// The older name of [`read_line`](AsyncSocket::read_line).
+    ///
+    /// # Errors
+    /// As for `read_line`.
+    #[deprecated = "use read_line"]
+    #[doc(alias = "recvLine")]
+    pub fn recv_line(&self) -> io::Result<ReadLine> {
+        self.read_line()
+    }
+
     /// Reads the next line. `\n`, `\r\n` and a lone `\r` end one, whatever segments they arrive in. At the
     /// end of the stream what came after the last line end is a line too, then every call says
     /// [`Eof`](ReadLine::Eof).
@@ -27,7 +37,6 @@ impl AsyncSocket {
     /// # }
     /// ```
     #[doc(alias = "readLine")]
-    #[doc(alias = "recvLine")]
     pub fn read_line(&self) -> io::Result<ReadLine> {
         self.check_readable("read_line")?;
         let result = self.read_line_or_wait();
@@ -50,7 +59,10 @@ impl AsyncSocket {
             }
             let received = self.receive("read_line", |platform, socket| {
                 let mut reader = inner.reader.borrow_mut();
-                let room = reader.room();
+                let mut room = reader.room();
+                if inner.flags.is_unbuffered.get() {
+                    room = &mut room[..1];
+                }
                 let room_length = room.len();
                 let length = platform.recv(socket, room)?;
                 reader.filled(length);
@@ -85,6 +97,14 @@ impl AsyncSocket {
         Ok(received?.map(|(length, _)| length))
     }
 
+    /// Whether reading lines takes as many bytes from the kernel as there are, which is the default, or none
+    /// beyond its line: for handing the socket to someone else in between. That costs a system call for
+    /// each byte.
+    #[doc(alias = "buffered")]
+    pub fn set_buffered(&self, buffered: bool) {
+        self.inner.flags.is_unbuffered.set(!buffered);
+    }
+
     /// The longest line that [`read_line`](AsyncSocket::read_line) delivers, in bytes without its line end;
     /// 64 KiB unless set. It bounds what a peer can make this socket buffer.
     pub fn set_line_length_max(&self, length_max: usize) {
@@ -98,8 +118,8 @@ impl AsyncSocket {
         mut receive: impl FnMut(&dyn Platform, &Descriptor) -> io::Result<(usize, bool)>,
     ) -> io::Result<Option<(usize, bool)>> {
         loop {
-            match self.with_descriptor(operation, &mut receive) {
-                Ok((0, is_short)) => {
+            match self.with_open_descriptor(operation, &mut receive) {
+                Ok((0, is_short)) if !self.is_connectionless() => {
                     self.close_reading();
                     return Ok(Some((0, is_short)));
                 }
@@ -107,6 +127,7 @@ impl AsyncSocket {
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return Ok(None),
                     io::ErrorKind::Interrupted => {}
+                    _ if self.is_connectionless() => return self.note_error(error).map(|()| None),
                     _ => {
                         self.close_reading();
                         return Err(error);
@@ -136,6 +157,7 @@ impl AsyncSocket {
     fn check_readable(&self, operation: &str) -> io::Result<()> {
         match self.status() {
             SocketStatus::Connected => Ok(()),
+            SocketStatus::UdpBound if operation == "recv" => Ok(()),
             status => Err(wrong_state(operation, status, "read from a connected one")),
         }
     }

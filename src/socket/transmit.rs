@@ -2,7 +2,7 @@
 
 use std::io;
 
-use selectio_platform::Shutdown;
+use selectio_platform::{Descriptor, Platform, Shutdown};
 
 use super::{AsyncSocket, wrong_state};
 use crate::dispatcher::Dispatcher;
@@ -31,6 +31,9 @@ impl AsyncSocket {
         }
         if inner.flags.closes_after_flush.get() || inner.flags.shuts_down_after_flush.get() {
             return Err(misuse("send", "the sending side is closed already: send before you close it"));
+        }
+        if self.keeps_messages() && self.is_connected() {
+            return self.send_message(data);
         }
         inner.queue.borrow().check_room(data.len())?;
         let mut rest = data;
@@ -81,25 +84,45 @@ impl AsyncSocket {
     }
 
     pub(super) fn shut_down_now(&self, how: Shutdown) -> io::Result<()> {
-        self.with_descriptor("shutdown", |platform, socket| platform.shutdown(socket, how))
+        self.with_open_descriptor("shutdown", |platform, socket| platform.shutdown(socket, how))
     }
 
-    /// One send; 0 when there is no room.
+    /// One send of a part of the stream; 0 when there is no room.
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.is_empty() {
             return Ok(0);
         }
+        let sent = self.once("send", |platform, socket| platform.send(socket, bytes))?;
+        Ok(sent.unwrap_or(0))
+    }
+
+    /// One call, again when a signal came between; `None` when it would block.
+    pub(super) fn once(
+        &self,
+        operation: &str,
+        mut call: impl FnMut(&dyn Platform, &Descriptor) -> io::Result<usize>,
+    ) -> io::Result<Option<usize>> {
         loop {
-            match self.with_descriptor("send", |platform, socket| platform.send(socket, bytes)) {
+            match self.with_open_descriptor(operation, &mut call) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
-                result => return result,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                result => return result.map(Some),
             }
         }
     }
 
+    /// Sends of what waits as much as one system call takes.
+    pub(super) fn send_buffered(&self) -> io::Result<()> {
+        if !self.is_connected() {
+            return Ok(());
+        }
+        let sent = self.try_send(self.inner.queue.borrow().front())?;
+        self.inner.queue.borrow_mut().sent(sent);
+        Ok(())
+    }
+
     /// Keeps an error for the socket's own turn; gives it back when no dispatcher will give it one.
-    fn note_error(&self, error: io::Error) -> io::Result<()> {
+    pub(super) fn note_error(&self, error: io::Error) -> io::Result<()> {
         if !self.inner.link.is_attached() {
             return Err(error);
         }
@@ -112,12 +135,8 @@ impl AsyncSocket {
     /// does what was put off until all had left.
     pub(super) fn flush(&self, dispatcher: &Dispatcher) {
         let inner = &self.inner;
-        if !inner.queue.borrow().is_empty() {
-            let sent = self.try_send(inner.queue.borrow().front());
-            match sent {
-                Ok(length) => inner.queue.borrow_mut().sent(length),
-                Err(error) => return self.fail(&error, dispatcher),
-            }
+        if let Err(error) = self.send_buffered() {
+            return self.fail(&error, dispatcher);
         }
         if inner.queue.borrow().is_empty() {
             let finished = if inner.flags.closes_after_flush.get() {

@@ -48,6 +48,11 @@ impl Platform for Native {
         sockets::socket(domain, kind, protocol)
     }
 
+    fn adopt(&self, descriptor: &Descriptor) -> io::Result<Type> {
+        syscalls::set_nonblocking_and_cloexec(descriptor.as_fd())?;
+        sockets::type_of(descriptor)
+    }
+
     fn option(&self, socket: &Descriptor, option: SocketOption) -> io::Result<bool> {
         options::get(socket, option)
     }

@@ -100,6 +100,17 @@ pub fn send_to(socket: &Descriptor, bytes: &[u8], address: &Address) -> io::Resu
     borrow(socket).send_to_with_flags(bytes, &to_sock_addr(address)?, SEND_FLAGS)
 }
 
+pub fn type_of(descriptor: &Descriptor) -> io::Result<Type> {
+    match borrow(descriptor).r#type() {
+        Ok(socket2::Type::STREAM) => Ok(Type::Stream),
+        Ok(socket2::Type::DGRAM) => Ok(Type::Datagram),
+        Ok(socket2::Type::SEQPACKET) => Ok(Type::SeqPacket),
+        Ok(_) => Ok(Type::Raw),
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => Err(crate::not_a_socket("a file or a pipe")),
+        Err(error) => Err(error),
+    }
+}
+
 pub fn is_listener(socket: &OwnedFd) -> bool {
     SockRef::from(socket).is_listener().unwrap_or(false)
 }

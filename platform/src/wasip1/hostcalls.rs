@@ -5,7 +5,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
-use crate::Shutdown;
+use crate::{Shutdown, Type};
 
 /// A host's error number as an `io::Error`, which decodes its kind.
 pub fn to_error(errno: wasi::Errno) -> io::Error {
@@ -35,6 +35,18 @@ pub fn is_open(fd: wasi::Fd) -> bool {
 pub fn set_nonblocking(fd: wasi::Fd) -> Result<(), wasi::Errno> {
     // SAFETY: takes a number and flags.
     unsafe { wasi::fd_fdstat_set_flags(fd, wasi::FDFLAGS_NONBLOCK) }
+}
+
+/// Makes a descriptor of a socket non-blocking and says of which type it is.
+pub fn adopt_socket(fd: BorrowedFd<'_>) -> io::Result<Type> {
+    let fd = number(fd);
+    let kind = match fdstat(fd).map_err(to_error)?.fs_filetype {
+        wasi::FILETYPE_SOCKET_STREAM => Type::Stream,
+        wasi::FILETYPE_SOCKET_DGRAM => Type::Datagram,
+        other => return Err(crate::not_a_socket(other.name())),
+    };
+    set_nonblocking(fd).map_err(to_error)?;
+    Ok(kind)
 }
 
 /// Takes over a descriptor that the host opened before the start.

@@ -60,6 +60,10 @@ impl Platform for Wasip1 {
         self.refuse("making a socket", PASS_A_LISTENER)
     }
 
+    fn adopt(&self, descriptor: &Descriptor) -> io::Result<Type> {
+        hostcalls::adopt_socket(descriptor.as_fd())
+    }
+
     fn option(&self, _: &Descriptor, _: SocketOption) -> io::Result<bool> {
         self.refuse("asking for a socket option", HOST_SETS)
     }

@@ -1,0 +1,108 @@
+//! Datagrams: each on its own, with an address. Natively only.
+
+use std::io;
+
+use selectio_platform::{Address, Type};
+
+use super::{AsyncSocket, wrong_state};
+use crate::status::SocketStatus;
+
+/// How many errors of earlier datagrams one call passes over.
+const ERROR_COUNT_MAX: usize = 16;
+
+impl AsyncSocket {
+    /// Reads one datagram and says where it came from. `None` when there is none now. What doesn't fit the
+    /// buffer is lost; a datagram of no bytes is one all the same.
+    ///
+    /// When an earlier datagram could not be delivered, the kernel says so here; that goes to the socket's
+    /// `handle_error`, the socket stays open, and the next datagram is read.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; `InvalidInput` unless the socket is bound or connected; `NotConnected` when
+    /// it is closed; otherwise those of `recvfrom(2)`. On a socket that is registered nowhere also what
+    /// became of an earlier datagram, such as `ConnectionRefused`.
+    ///
+    /// ```no_run
+    /// # fn example(socket: &selectio::AsyncSocket) -> std::io::Result<()> {
+    /// let mut buffer = [0; 1500];
+    /// while let Some((length, Some(from))) = socket.recv_from(&mut buffer)? {
+    ///     socket.send_to(&buffer[..length], from)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "recvFromAsync")]
+    pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, Option<Address>)>> {
+        if !matches!(self.status(), SocketStatus::UdpBound | SocketStatus::Connected) {
+            return Err(wrong_state("recv_from", self.status(), "bind or connect it first"));
+        }
+        for _ in 0..ERROR_COUNT_MAX {
+            let received =
+                self.with_open_descriptor("recv_from", |platform, socket| platform.recv_from(socket, buffer));
+            match received {
+                Ok(received) => return Ok(Some(received)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_about_another_datagram(&error) => self.note_error(error)?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends one datagram. `None` when there is no room now: nothing was sent, and a write handler is called
+    /// when there is. An idle socket gets an address of its own by this.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; `InvalidInput` when the socket is no datagram socket; `NotConnected` when it
+    /// is closed; otherwise those of `sendto(2)`.
+    #[doc(alias = "sendTo")]
+    pub fn send_to(&self, data: impl AsRef<[u8]>, address: impl Into<Address>) -> io::Result<Option<usize>> {
+        if self.inner.kind == Type::Stream {
+            return Err(wrong_state("send_to", self.status(), "a stream has one peer: use send"));
+        }
+        let address = address.into();
+        let sent = self.once("send_to", |platform, socket| platform.send_to(socket, data.as_ref(), &address))?;
+        if self.status() == SocketStatus::Idle {
+            // The kernel has bound it to a port of its choice, so answers can come.
+            self.inner.status.set(SocketStatus::UdpBound);
+            self.update_interest();
+        }
+        Ok(sent)
+    }
+
+    /// Messages can't be cut to fit, so none is buffered.
+    pub(super) fn send_message(&self, data: &[u8]) -> io::Result<usize> {
+        match self.once("send", |platform, socket| platform.send(socket, data)) {
+            Ok(Some(_)) => Ok(0),
+            Ok(None) => Err(io::Error::new(
+                io::ErrorKind::QuotaExceeded,
+                "send: no room for this message now: send it again from the write handler",
+            )),
+            Err(error) if is_about_another_datagram(&error) => self.note_error(error).map(|()| 0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether each send is a message of its own, not a part of a stream.
+    pub(super) fn keeps_messages(&self) -> bool {
+        self.inner.kind != Type::Stream
+    }
+
+    /// Whether it has no connection that could end or fail.
+    pub(super) fn is_connectionless(&self) -> bool {
+        matches!(self.inner.kind, Type::Datagram | Type::Raw)
+    }
+}
+
+/// What a network reports of a datagram that was sent before (ICMP).
+fn is_about_another_datagram(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+    )
+}

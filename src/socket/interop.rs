@@ -1,0 +1,92 @@
+//! To and from the rest of the world: descriptors of others, and the traits of `std::io`.
+
+use std::io;
+
+use selectio_platform::{Descriptor, Interest, this_target};
+
+use super::AsyncSocket;
+use crate::error::{closed, in_operation, misuse};
+use crate::status::SocketStatus;
+
+impl AsyncSocket {
+    /// Takes over an open socket, in the state that it is in: natively anything that owns one will do, such
+    /// as a `TcpStream`. It is made non-blocking.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is no socket, or when a socket can't be adopted in that state.
+    ///
+    /// ```no_run
+    /// # #[cfg(unix)]
+    /// # fn main() -> std::io::Result<()> {
+    /// use selectio::{AsyncSocket, SocketStatus};
+    ///
+    /// let stream = std::net::TcpStream::connect("127.0.0.1:7000")?;
+    /// let socket = AsyncSocket::from_descriptor(stream, SocketStatus::Connected)?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(unix))]
+    /// # fn main() {}
+    /// ```
+    #[doc(alias = "toAsyncSocket")]
+    pub fn from_descriptor(descriptor: impl Into<Descriptor>, status: SocketStatus) -> io::Result<AsyncSocket> {
+        if matches!(status, SocketStatus::Closed) {
+            return Err(misuse("from_descriptor", "a closed socket can't be adopted: name the state that it is in"));
+        }
+        let (platform, descriptor) = (this_target(), descriptor.into());
+        let kind = platform.adopt(&descriptor).map_err(|error| in_operation("from_descriptor", &error))?;
+        Ok(AsyncSocket::adopt(platform, descriptor, status, kind, String::new()))
+    }
+
+    /// Gives up the socket without closing it: it is unregistered and closed as far as this handle and its
+    /// clones go. What was buffered here is lost.
+    ///
+    /// # Errors
+    /// `NotConnected` when it is closed.
+    pub fn into_descriptor(self) -> io::Result<Descriptor> {
+        let descriptor = self.inner.descriptor.borrow_mut().take().ok_or_else(|| closed("into_descriptor"))?;
+        self.inner.link.detach(Some(&descriptor));
+        self.close()?;
+        Ok(descriptor)
+    }
+
+    /// Calls with the open descriptor, which natively implements `AsFd`: for what this library has no call
+    /// for.
+    ///
+    /// # Errors
+    /// `NotConnected` when it is closed; what `call` says.
+    #[doc(alias = "fd")]
+    pub fn with_descriptor<T>(&self, call: impl FnOnce(&Descriptor) -> io::Result<T>) -> io::Result<T> {
+        self.with_open_descriptor("with_descriptor", |_, descriptor| call(descriptor))
+    }
+
+    /// Whether there is room to send right now; one look, without waiting.
+    ///
+    /// # Errors
+    /// `NotConnected` when it is closed; otherwise those of waiting.
+    #[doc(alias = "isWriteable")]
+    pub fn is_writeable(&self) -> io::Result<bool> {
+        if matches!(self.status(), SocketStatus::Idle | SocketStatus::Listening) {
+            return Ok(false);
+        }
+        self.with_open_descriptor("is_writeable", |platform, socket| platform.is_ready(socket, Interest::WRITE))
+    }
+}
+
+/// Reading never blocks: with nothing there it is `WouldBlock`.
+impl io::Read for &AsyncSocket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.recv(buffer)?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    }
+}
+
+/// Writing takes everything and buffers what the kernel doesn't take.
+impl io::Write for &AsyncSocket {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.send(data).map(|_| data.len())
+    }
+
+    /// The dispatcher sends what is buffered; until then it is `WouldBlock`.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.is_send_data_buffered() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    }
+}
