@@ -151,3 +151,29 @@ fn standard_input_can_be_watched() {
     assert_eq!(stdin.mode(), Mode::Read);
     assert!(!this_target().name().is_empty());
 }
+
+#[test]
+fn a_delegate_keeps_a_value_and_says_when_it_has_read_ahead() {
+    let (bench, log) = (Bench::new(), Log::new());
+    let (socket, _client) = bench.connect();
+    let delegate = Delegate::new(socket, Mode::Read);
+    assert!(delegate.value::<String>().is_none());
+    delegate.set_value("mine".to_owned());
+    assert_eq!(delegate.value::<String>().as_deref(), Some(&"mine".to_owned()));
+    assert!(delegate.value::<u32>().is_none(), "it is of another type");
+    let noted = log.clone();
+    delegate.set_handle_read(move |_, _| {
+        noted.note("read");
+        Ok(())
+    });
+    let counted = log.clone();
+    delegate.set_has_data_buffered(move |_| counted.len() < 3);
+    let dispatcher = Dispatcher::new().expect("a dispatcher");
+    dispatcher.register(&delegate).expect("it is open");
+    for _ in 0..3 {
+        // For ever: only what was read ahead ends these waits.
+        dispatcher.poll(None).expect("polling works");
+    }
+    poll(&dispatcher);
+    assert_eq!(log.events(), ["read", "read", "read"], "nothing new came");
+}

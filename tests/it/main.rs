@@ -1,7 +1,9 @@
 //! The tests of the library. The same bodies run natively and as a guest, with a peer outside that plays the clients.
 
+mod blocking;
 mod connect;
 mod contract;
+mod datagrams;
 mod delegate;
 mod dispatcher;
 mod lines;

@@ -6,6 +6,7 @@ mod activation;
 mod allocations;
 mod crowd;
 mod exhaustion;
+mod families;
 mod panics;
 mod wakers;
 

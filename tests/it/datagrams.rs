@@ -1,0 +1,154 @@
+//! Datagrams; where the world has none, it says so with a remedy.
+
+use std::io::ErrorKind;
+
+use selectio::{Address, AsyncSocket, Dispatcher, Domain, SocketStatus, Type};
+use selectio_platform::this_target;
+
+use crate::support::{A_WHILE, Log};
+
+/// A bound socket. Where there are none, the refusal was checked, and the test is over.
+fn bound() -> Option<AsyncSocket> {
+    let socket = AsyncSocket::with_type(Domain::Ipv4, Type::Datagram, None);
+    if !this_target().caps().datagrams {
+        let error = socket.expect_err("this world has no datagrams");
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        return None;
+    }
+    let socket = socket.expect("a socket");
+    socket.bind_addr(Address::Inet(([127, 0, 0, 1], 0).into())).expect("it is free");
+    assert_eq!(socket.status(), SocketStatus::UdpBound);
+    Some(socket)
+}
+
+/// Registers the socket with a handler that notes every datagram.
+fn note_datagrams(socket: &AsyncSocket, log: &Log) -> Dispatcher {
+    let noted = log.clone();
+    socket.set_handle_read(move |socket, _| {
+        let mut buffer = [0; 64];
+        while let Some((length, from)) = socket.recv_from(&mut buffer)? {
+            assert!(from.is_some(), "it says where it came from");
+            noted.note(String::from_utf8_lossy(&buffer[..length]));
+        }
+        Ok(())
+    });
+    let noted = log.clone();
+    socket.set_handle_error(move |socket, _, error| noted.note(format!("{:?}, {:?}", error.kind(), socket.status())));
+    let dispatcher = Dispatcher::new().expect("a dispatcher");
+    dispatcher.register(socket).expect("it is open");
+    dispatcher
+}
+
+fn poll_until_noted(dispatcher: &Dispatcher, log: &Log, count: usize) {
+    for _ in 0..200 {
+        if log.len() >= count {
+            return;
+        }
+        dispatcher.poll(A_WHILE).expect("polling works");
+    }
+    panic!("only {:?} came", log.events());
+}
+
+#[test]
+fn each_datagram_comes_whole_and_an_empty_one_is_one() {
+    let (Some(receiver), Some(sender)) = (bound(), bound()) else { return };
+    let log = Log::new();
+    let dispatcher = note_datagrams(&receiver, &log);
+    let address = receiver.local_addr().expect("it is bound");
+    for text in ["one", "", "three"] {
+        assert_eq!(sender.send_to(text, address.clone()).expect("it leaves"), Some(text.len()));
+    }
+    poll_until_noted(&dispatcher, &log, 3);
+    assert_eq!(log.events(), ["one", "", "three"]);
+    assert_eq!(receiver.status(), SocketStatus::UdpBound, "an empty datagram is no end");
+}
+
+#[test]
+fn an_answer_finds_its_way_back() {
+    let (Some(server), Some(client)) = (bound(), bound()) else { return };
+    server.set_handle_read(|server, _| {
+        let mut buffer = [0; 64];
+        while let Some((length, Some(from))) = server.recv_from(&mut buffer)? {
+            server.send_to(&buffer[..length], from)?;
+        }
+        Ok(())
+    });
+    let log = Log::new();
+    let dispatcher = note_datagrams(&client, &log);
+    dispatcher.register(&server).expect("it is open");
+    client.send_to("ping", server.local_addr().expect("it is bound")).expect("it leaves");
+    poll_until_noted(&dispatcher, &log, 1);
+    assert_eq!(log.events(), ["ping"]);
+}
+
+#[test]
+fn q35_a_datagram_that_nobody_takes_closes_nothing() {
+    let (Some(receiver), Some(sender)) = (bound(), bound()) else { return };
+    let nobody = bound().expect("there are datagrams");
+    let dead = nobody.local_addr().expect("it is bound").inet().expect("an internet address");
+    nobody.close().expect("it was open");
+    let log = Log::new();
+    // Connected, so that the kernel tells what became of what was sent.
+    let dispatcher = note_datagrams(&sender, &log);
+    sender.connect(&dead.ip().to_string(), dead.port()).expect("datagrams connect at once");
+    for _ in 0..20 {
+        if sender.is_connected() {
+            break;
+        }
+        dispatcher.poll(A_WHILE).expect("polling works");
+    }
+    sender.send("hello?").expect("it leaves");
+    poll_until_noted(&dispatcher, &log, 1);
+    assert_eq!(log.events(), ["ConnectionRefused, Connected"]);
+    assert!(!sender.is_closed(), "it can still be used");
+    sender.send_to("elsewhere", receiver.local_addr().expect("it is bound")).ok();
+    assert_eq!(dispatcher.len(), 1);
+}
+
+#[test]
+fn n3_pairs_of_clients_send_two_thousand_datagrams_to_two_servers() {
+    let (Some(first), Some(second)) = (bound(), bound()) else { return };
+    let log = Log::new();
+    let dispatcher = note_datagrams(&first, &log);
+    let noted = log.clone();
+    second.set_handle_read(move |socket, _| {
+        let mut buffer = [0; 9];
+        while let Some((length, _)) = socket.recv_from(&mut buffer)? {
+            noted.note(String::from_utf8_lossy(&buffer[..length]));
+        }
+        Ok(())
+    });
+    dispatcher.register(&second).expect("it is open");
+    for round in 1..=5 {
+        for server in [&first, &second] {
+            let client = AsyncSocket::with_type(Domain::Ipv4, Type::Datagram, None).expect("a socket");
+            client.set_handle_connect(|client, _| {
+                for _ in 0..200 {
+                    client.send("Message\r\n")?;
+                }
+                client.close()
+            });
+            dispatcher.register(&client).expect("it is open");
+            client.connect_addr(server.local_addr().expect("it is bound")).expect("datagrams connect at once");
+        }
+        poll_until_noted(&dispatcher, &log, round * 400);
+    }
+    assert_eq!(log.len(), 2000);
+    assert!(log.events().iter().all(|datagram| datagram == "Message\r\n"));
+    assert_eq!(dispatcher.len(), 2);
+}
+
+#[test]
+fn streams_and_datagrams_are_not_mixed_up() {
+    let Some(socket) = bound() else { return };
+    let error = socket.read_line().expect_err("it has no lines");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let error = socket.send("whom to?").expect_err("it has no peer");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let stream = AsyncSocket::new().expect("a socket");
+    let address = socket.local_addr().expect("it is bound");
+    let error = stream.send_to("x", address).expect_err("it is a stream");
+    assert!(error.to_string().contains("use send"), "{error}");
+    let error = stream.recv_from(&mut [0; 8]).expect_err("it is idle");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
