@@ -209,7 +209,7 @@ impl Delegate {
         self.inner.value.borrow().clone()?.downcast().ok()
     }
 
-    /// Calls with the open descriptor, which natively implements `AsFd`.
+    /// Calls with the open descriptor, which has an `fd` natively and on wasip1.
     ///
     /// # Errors
     /// `NotConnected` when it is closed; what `call` says.

@@ -27,6 +27,7 @@ pub use dispatcher::{DEFAULT_TIMEOUT, Dispatcher, Timer};
 pub use error::MainError;
 pub use line::{Line, ReadLine};
 pub use registration::Register;
+pub use selectio_platform::sim;
 pub use selectio_platform::{Address, Descriptor, Domain, Protocol, Shutdown, SocketOption, Type};
 pub use socket::{AsyncSocket, Blocking};
 pub use status::SocketStatus;

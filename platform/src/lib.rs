@@ -5,6 +5,9 @@
 //! |---|---|---|---|
 //! | unix | `native/` | `select(2)` | the program, or socket activation (`LISTEN_FDS`) |
 //! | wasm32-wasip1 | `wasip1/` | `poll_oneoff` | the host: preopened listeners and streams |
+//! | wasm32-unknown-unknown | `sim/` | a virtual clock | a network in memory |
+//!
+//! On every target a thread can [enter](sim::Network::enter) a simulated network, which is then its platform.
 //!
 //! The layer has no policy: it never decides which handler runs. Everything above it is the same on
 //! every target.
@@ -33,8 +36,11 @@
 
 mod descriptor;
 #[cfg(any(unix, target_os = "wasi"))]
+#[cfg(any(unix, target_os = "wasi"))]
 mod interop;
+#[cfg(any(unix, target_os = "wasi"))]
 mod preopens;
+pub mod sim;
 mod types;
 
 use std::io;
@@ -44,25 +50,40 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use descriptor::Descriptor;
-pub use preopens::Preopen;
-pub use types::{Address, Caps, Connect, Domain, Interest, Protocol, Ready, Shutdown, SocketOption, Type};
+pub use types::{Address, Caps, Connect, Domain, Interest, Preopen, Protocol, Ready, Shutdown, SocketOption, Type};
 
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod native;
-        use native::Native as ThisTarget;
+        fn of_target() -> Rc<dyn Platform> {
+            Rc::new(native::Native)
+        }
     } else if #[cfg(all(target_os = "wasi", target_env = "p1"))] {
         mod wasip1;
-        use wasip1::Wasip1 as ThisTarget;
+
+        fn of_target() -> Rc<dyn Platform> {
+            Rc::new(wasip1::Wasip1)
+        }
+    } else if #[cfg(all(target_family = "wasm", target_os = "unknown"))] {
+        /// The target has no sockets: its threads are in a network from their first call on.
+        fn of_target() -> Rc<dyn Platform> {
+            let network = sim::Network::new(0);
+            network.enter_for_good();
+            Rc::new(network)
+        }
     } else {
-        compile_error!("selectio runs on unix and on wasm32-wasip1");
+        compile_error!("selectio runs on unix, on wasm32-wasip1 and, simulated, on wasm32-unknown-unknown");
     }
 }
 
-/// The platform of the target that this program was built for.
+/// The platform of this thread: that of the target that the program was built for, unless the thread has
+/// [entered](sim::Network::enter) a simulated network.
 #[must_use]
 pub fn this_target() -> Rc<dyn Platform> {
-    Rc::new(ThisTarget)
+    match sim::Network::of_this_thread() {
+        Some(network) => Rc::new(network),
+        None => of_target(),
+    }
 }
 
 /// Sockets and time, as one world has them.
@@ -70,7 +91,7 @@ pub fn this_target() -> Rc<dyn Platform> {
 /// What a world can't do answers [`Unsupported`](io::ErrorKind::Unsupported) with the operation, the
 /// platform and a remedy in its text; [`Platform::caps`] says so beforehand.
 pub trait Platform {
-    /// The name of this world in messages: `native`, `wasip1`.
+    /// The name of this world in messages: `native`, `wasip1`, `simulation`.
     fn name(&self) -> &'static str;
 
     /// What this world can do.
@@ -262,7 +283,8 @@ pub trait Selector {
     /// Starts to watch a descriptor; what comes of it carries `key`.
     ///
     /// # Errors
-    /// `AlreadyExists` when it is watched already; `Unsupported` when this kind of wait can't take it.
+    /// `AlreadyExists` when it is watched already; `InvalidInput` when it belongs to another platform;
+    /// `Unsupported` when this kind of wait can't take it.
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()>;
 
     /// Changes what a descriptor is watched for. A watch for nothing keeps its place.

@@ -3,18 +3,7 @@
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use crate::Descriptor;
-
-/// A socket that the host opened before the program started.
-#[derive(Debug)]
-pub struct Preopen {
-    /// The open socket.
-    pub descriptor: Descriptor,
-    /// What the host calls it (`LISTEN_FDNAMES`); empty when it has no name.
-    pub name: String,
-    /// Whether it accepts connections; otherwise it is a connected stream.
-    pub is_listener: bool,
-}
+use crate::Preopen;
 
 /// The descriptors belong to the process, not to a thread or a dispatcher: each can be taken only once.
 static UNTAKEN: Mutex<Option<Vec<Preopen>>> = Mutex::new(None);

@@ -5,6 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::Descriptor;
+
 /// What a descriptor is watched for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Interest {
@@ -42,6 +44,17 @@ pub struct Ready {
     pub writable: bool,
     /// The descriptor can't be watched any more, and why. Nothing else will come of this watch.
     pub error: Option<io::Error>,
+}
+
+/// A socket that the host opened before the program started.
+#[derive(Debug)]
+pub struct Preopen {
+    /// The open socket.
+    pub descriptor: Descriptor,
+    /// What the host calls it (`LISTEN_FDNAMES`); empty when it has no name.
+    pub name: String,
+    /// Whether it accepts connections; otherwise it is a connected stream.
+    pub is_listener: bool,
 }
 
 /// What a world can do; what is `false` here answers `Unsupported` when it is called.

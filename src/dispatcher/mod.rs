@@ -75,19 +75,13 @@ struct Entry {
 }
 
 impl Dispatcher {
-    /// A dispatcher on the platform of this target, with nothing registered.
+    /// A dispatcher with nothing registered, on the platform of this target, or in the simulated network that
+    /// the thread [is in](crate::sim::Network::enter). It serves sockets of that platform only.
     ///
     /// # Errors
     /// What the platform says when it has no room for another selector.
     pub fn new() -> io::Result<Dispatcher> {
-        Dispatcher::with_platform(this_target())
-    }
-
-    /// A dispatcher on another platform. It serves sockets of that platform only.
-    ///
-    /// # Errors
-    /// As for [`Dispatcher::new`].
-    pub fn with_platform(platform: Rc<dyn Platform>) -> io::Result<Dispatcher> {
+        let platform = this_target();
         let selector = RefCell::new(platform.selector()?);
         Ok(Dispatcher {
             shared: Rc::new(Shared {
@@ -113,8 +107,8 @@ impl Dispatcher {
     /// time with the same dispatcher changes nothing.
     ///
     /// # Errors
-    /// `InvalidInput` when it is registered with another dispatcher, `NotConnected` when it is closed;
-    /// those of the platform when it can't watch the descriptor.
+    /// `InvalidInput` when it is registered with another dispatcher, or is of another platform than this one;
+    /// `NotConnected` when it is closed; those of the platform when it can't watch the descriptor.
     pub fn register(&self, what: &impl Register) -> io::Result<()> {
         what.register_with(self)
     }

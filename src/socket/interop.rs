@@ -49,8 +49,8 @@ impl AsyncSocket {
         Ok(descriptor)
     }
 
-    /// Calls with the open descriptor, which natively implements `AsFd`: for what this library has no call
-    /// for.
+    /// Calls with the open descriptor, which has an `fd` natively and on wasip1: for what this library has no
+    /// call for.
     ///
     /// # Errors
     /// `NotConnected` when it is closed; what `call` says.

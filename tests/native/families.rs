@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::io::ErrorKind;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -119,7 +118,7 @@ fn a24_a_new_socket_is_as_it_was_asked_for_non_blocking_and_close_on_exec() {
         let socket = AsyncSocket::with_type(domain, kind, None).expect("a socket");
         assert_eq!(socket.status(), SocketStatus::Idle);
         let checked = socket.with_descriptor(|descriptor| {
-            let fd = descriptor.as_fd();
+            let fd = descriptor.fd()?;
             let status = rustix::fs::fcntl_getfl(fd)?;
             assert!(status.contains(rustix::fs::OFlags::NONBLOCK));
             assert!(rustix::io::fcntl_getfd(fd)?.contains(rustix::io::FdFlags::CLOEXEC));

@@ -49,7 +49,7 @@ impl Platform for Native {
     }
 
     fn adopt(&self, descriptor: &Descriptor) -> io::Result<Type> {
-        syscalls::set_nonblocking_and_cloexec(descriptor.as_fd())?;
+        syscalls::set_nonblocking_and_cloexec(descriptor.fd()?)?;
         sockets::type_of(descriptor)
     }
 
@@ -62,11 +62,11 @@ impl Platform for Native {
     }
 
     fn bind(&self, socket: &Descriptor, address: &Address) -> io::Result<()> {
-        sockets::borrow(socket).bind(&sockets::to_sock_addr(address)?)
+        sockets::borrow(socket)?.bind(&sockets::to_sock_addr(address)?)
     }
 
     fn listen(&self, socket: &Descriptor, backlog: u32) -> io::Result<()> {
-        sockets::borrow(socket).listen(i32::try_from(backlog).unwrap_or(i32::MAX))
+        sockets::borrow(socket)?.listen(i32::try_from(backlog).unwrap_or(i32::MAX))
     }
 
     fn accept(&self, listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)> {
@@ -90,7 +90,7 @@ impl Platform for Native {
     }
 
     fn recv_from(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<(usize, Option<Address>)> {
-        let (length, address) = syscalls::recv_from(socket.as_fd(), buffer)?;
+        let (length, address) = syscalls::recv_from(socket.fd()?, buffer)?;
         Ok((length, address.map(|address| sockets::from_sock_addr(&address))))
     }
 
@@ -99,15 +99,15 @@ impl Platform for Native {
     }
 
     fn read(&self, descriptor: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
-        syscalls::read(descriptor.as_fd(), buffer)
+        syscalls::read(descriptor.fd()?, buffer)
     }
 
     fn write(&self, descriptor: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
-        syscalls::write(descriptor.as_fd(), bytes)
+        syscalls::write(descriptor.fd()?, bytes)
     }
 
     fn shutdown(&self, socket: &Descriptor, how: Shutdown) -> io::Result<()> {
-        sockets::borrow(socket).shutdown(match how {
+        sockets::borrow(socket)?.shutdown(match how {
             Shutdown::Read => std::net::Shutdown::Read,
             Shutdown::Write => std::net::Shutdown::Write,
             Shutdown::Both => std::net::Shutdown::Both,
@@ -115,15 +115,15 @@ impl Platform for Native {
     }
 
     fn close(&self, descriptor: Descriptor) -> io::Result<()> {
-        syscalls::close(descriptor.into())
+        syscalls::close(descriptor.try_into()?)
     }
 
     fn local_addr(&self, socket: &Descriptor) -> io::Result<Address> {
-        sockets::borrow(socket).local_addr().map(|address| sockets::from_sock_addr(&address))
+        sockets::borrow(socket)?.local_addr().map(|address| sockets::from_sock_addr(&address))
     }
 
     fn peer_addr(&self, socket: &Descriptor) -> io::Result<Address> {
-        sockets::borrow(socket).peer_addr().map(|address| sockets::from_sock_addr(&address))
+        sockets::borrow(socket)?.peer_addr().map(|address| sockets::from_sock_addr(&address))
     }
 
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

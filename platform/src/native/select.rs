@@ -2,7 +2,7 @@
 //! the kernel answers in.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use super::fd_set::FdSet;
@@ -103,7 +103,7 @@ impl Select {
 
 impl Selector for Select {
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
-        let fd = descriptor.as_fd().as_raw_fd();
+        let fd = descriptor.fd()?.as_raw_fd();
         if self.is_watched(fd) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -122,7 +122,7 @@ impl Selector for Select {
     }
 
     fn modify(&mut self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
-        let fd = descriptor.as_fd().as_raw_fd();
+        let fd = descriptor.fd()?.as_raw_fd();
         if !self.is_watched(fd) {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -131,7 +131,7 @@ impl Selector for Select {
     }
 
     fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()> {
-        let fd = descriptor.as_fd().as_raw_fd();
+        let fd = descriptor.fd()?.as_raw_fd();
         if !self.is_watched(fd) {
             return Err(io::ErrorKind::NotFound.into());
         }

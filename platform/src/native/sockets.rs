@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use socket2::{SockAddr, SockRef};
@@ -18,8 +18,8 @@ const SEND_FLAGS: libc::c_int = 0;
 const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 
 /// The socket behind a descriptor, for as long as the descriptor is borrowed.
-pub fn borrow(socket: &Descriptor) -> SockRef<'_> {
-    SockRef::from(socket)
+pub fn borrow(socket: &Descriptor) -> io::Result<SockRef<'_>> {
+    socket.owned_fd().map(SockRef::from)
 }
 
 pub fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Descriptor> {
@@ -59,7 +59,7 @@ fn nonblocking(kind: socket2::Type) -> socket2::Type {
 }
 
 pub fn accept(listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)> {
-    let (client, address) = syscalls::accept(listener.as_fd()).map_err(|error| match error.raw_os_error() {
+    let (client, address) = syscalls::accept(listener.fd()?).map_err(|error| match error.raw_os_error() {
         Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => crate::exhausted(&error),
         _ => error,
     })?;
@@ -67,7 +67,7 @@ pub fn accept(listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAdd
 }
 
 pub fn connect(socket: &Descriptor, address: &Address) -> io::Result<Connect> {
-    match borrow(socket).connect(&to_sock_addr(address)?) {
+    match borrow(socket)?.connect(&to_sock_addr(address)?) {
         Ok(()) => Ok(Connect::Done),
         // EINTR too leaves the connect under way (connect(2)).
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(Connect::Pending),
@@ -77,7 +77,7 @@ pub fn connect(socket: &Descriptor, address: &Address) -> io::Result<Connect> {
 }
 
 pub fn connect_result(socket: &Descriptor) -> io::Result<()> {
-    let socket = borrow(socket);
+    let socket = borrow(socket)?;
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }
@@ -89,19 +89,19 @@ pub fn connect_result(socket: &Descriptor) -> io::Result<()> {
 }
 
 pub fn recv(socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
-    io::Read::read(&mut &*borrow(socket), buffer)
+    io::Read::read(&mut &*borrow(socket)?, buffer)
 }
 
 pub fn send(socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
-    borrow(socket).send_with_flags(bytes, SEND_FLAGS)
+    borrow(socket)?.send_with_flags(bytes, SEND_FLAGS)
 }
 
 pub fn send_to(socket: &Descriptor, bytes: &[u8], address: &Address) -> io::Result<usize> {
-    borrow(socket).send_to_with_flags(bytes, &to_sock_addr(address)?, SEND_FLAGS)
+    borrow(socket)?.send_to_with_flags(bytes, &to_sock_addr(address)?, SEND_FLAGS)
 }
 
 pub fn type_of(descriptor: &Descriptor) -> io::Result<Type> {
-    match borrow(descriptor).r#type() {
+    match borrow(descriptor)?.r#type() {
         Ok(socket2::Type::STREAM) => Ok(Type::Stream),
         Ok(socket2::Type::DGRAM) => Ok(Type::Datagram),
         Ok(socket2::Type::SEQPACKET) => Ok(Type::SeqPacket),

@@ -7,7 +7,6 @@ mod subscriptions;
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -61,7 +60,7 @@ impl Platform for Wasip1 {
     }
 
     fn adopt(&self, descriptor: &Descriptor) -> io::Result<Type> {
-        hostcalls::adopt_socket(descriptor.as_fd())
+        hostcalls::adopt_socket(descriptor.fd()?)
     }
 
     fn option(&self, _: &Descriptor, _: SocketOption) -> io::Result<bool> {
@@ -82,7 +81,7 @@ impl Platform for Wasip1 {
 
     fn accept(&self, listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)> {
         // The host tells no peer address, so none is made up.
-        hostcalls::accept(listener.as_fd()).map(|client| (client.into(), None))
+        hostcalls::accept(listener.fd()?).map(|client| (client.into(), None))
     }
 
     fn connect(&self, _: &Descriptor, _: &Address) -> io::Result<Connect> {
@@ -94,11 +93,11 @@ impl Platform for Wasip1 {
     }
 
     fn recv(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
-        hostcalls::recv(socket.as_fd(), buffer)
+        hostcalls::recv(socket.fd()?, buffer)
     }
 
     fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
-        hostcalls::send(socket.as_fd(), bytes)
+        hostcalls::send(socket.fd()?, bytes)
     }
 
     fn recv_from(&self, _: &Descriptor, _: &mut [u8]) -> io::Result<(usize, Option<Address>)> {
@@ -110,19 +109,19 @@ impl Platform for Wasip1 {
     }
 
     fn read(&self, descriptor: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
-        hostcalls::read(descriptor.as_fd(), buffer)
+        hostcalls::read(descriptor.fd()?, buffer)
     }
 
     fn write(&self, descriptor: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
-        hostcalls::write(descriptor.as_fd(), bytes)
+        hostcalls::write(descriptor.fd()?, bytes)
     }
 
     fn shutdown(&self, socket: &Descriptor, how: Shutdown) -> io::Result<()> {
-        hostcalls::shutdown(socket.as_fd(), how)
+        hostcalls::shutdown(socket.fd()?, how)
     }
 
     fn close(&self, descriptor: Descriptor) -> io::Result<()> {
-        hostcalls::close(descriptor.into())
+        hostcalls::close(descriptor.try_into()?)
     }
 
     fn local_addr(&self, _: &Descriptor) -> io::Result<Address> {

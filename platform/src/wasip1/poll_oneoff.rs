@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use super::hostcalls;
@@ -56,7 +56,7 @@ impl PollOneoff {
     }
 
     fn index_of(&self, descriptor: &Descriptor) -> io::Result<usize> {
-        self.index_of.get(&number(descriptor)).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.index_of.get(&number(descriptor)?).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn set_interest(&mut self, index: usize, interest: Interest) {
@@ -142,7 +142,7 @@ impl PollOneoff {
 
 impl Selector for PollOneoff {
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
-        let fd = number(descriptor);
+        let fd = number(descriptor)?;
         if self.index_of.contains_key(&fd) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -181,7 +181,7 @@ impl Selector for PollOneoff {
         let index = self.index_of(descriptor)?;
         self.set_interest(index, Interest::NONE);
         self.watches[index] = None;
-        self.index_of.remove(&number(descriptor));
+        self.index_of.remove(&number(descriptor)?);
         self.unused.push(index);
         Ok(())
     }
@@ -222,8 +222,8 @@ impl Selector for PollOneoff {
     }
 }
 
-fn number(descriptor: &Descriptor) -> wasi::Fd {
-    descriptor.as_fd().as_raw_fd().cast_unsigned()
+fn number(descriptor: &Descriptor) -> io::Result<wasi::Fd> {
+    Ok(descriptor.fd()?.as_raw_fd().cast_unsigned())
 }
 
 /// Whether an event's error says that the descriptor can't be watched. Others (io for a reset, pipe)

@@ -1,0 +1,163 @@
+//! Waiting, on the virtual clock.
+
+use std::io;
+use std::time::Duration;
+
+use super::descriptors::bad_descriptor;
+use super::network::Network;
+use super::state::State;
+use crate::{Descriptor, Interest, Ready, Selector, nothing_to_wait_for};
+
+/// What a wait takes at least.
+const WAIT_COST: Duration = Duration::from_micros(10);
+
+/// How long a host waits that does not look.
+const UNSEEN_WAIT: Duration = Duration::from_millis(1);
+
+struct Watch {
+    number: usize,
+    key: u64,
+    interest: Interest,
+}
+
+pub struct SimulatedSelector {
+    network: Network,
+    /// In the order of `add`.
+    watches: Vec<Watch>,
+}
+
+impl SimulatedSelector {
+    pub fn new(network: Network) -> SimulatedSelector {
+        SimulatedSelector { network, watches: Vec::new() }
+    }
+
+    fn position(&self, descriptor: &Descriptor) -> io::Result<usize> {
+        let number = descriptor.number_in(&self.network)?;
+        let position = self.watches.iter().position(|watch| watch.number == number);
+        position.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Notes what is ready now. A descriptor that is gone, or goes bad, is told once.
+    fn collect(&mut self, state: &mut State, ready: &mut Vec<Ready>) {
+        for watch in self.watches.iter_mut().filter(|watch| !watch.interest.is_none()) {
+            let goes_bad = state.roll(state.faults.bad_descriptor);
+            let is_bad = match state.descriptors.get_mut(watch.number) {
+                Some(open) => {
+                    open.is_bad |= goes_bad;
+                    open.is_bad
+                }
+                None => true,
+            };
+            if is_bad {
+                watch.interest = Interest::NONE;
+                let error = Some(bad_descriptor());
+                ready.push(Ready { key: watch.key, readable: false, writable: false, error });
+                continue;
+            }
+            let (can_read, can_write) = state.readiness(watch.number);
+            let (readable, writable) = (can_read && watch.interest.read, can_write && watch.interest.write);
+            if readable || writable {
+                ready.push(Ready { key: watch.key, readable, writable, error: None });
+            }
+        }
+        if (state.faults.all_ready && !ready.is_empty()) || state.faults.ready_unseen {
+            self.call_all_ready(ready);
+        }
+    }
+
+    fn call_all_ready(&self, ready: &mut Vec<Ready>) {
+        let errors = std::mem::take(ready);
+        let is_told = |watch: &Watch| errors.iter().any(|told| told.error.is_some() && told.key == watch.key);
+        let watched = self.watches.iter().filter(|watch| !watch.interest.is_none() && !is_told(watch));
+        ready.extend(watched.map(|watch| {
+            let Interest { read, write } = watch.interest;
+            Ready { key: watch.key, readable: read, writable: write, error: None }
+        }));
+        ready.extend(errors.into_iter().filter(|told| told.error.is_some()));
+    }
+
+    /// Calls one ready that is not, after some of the time until `until`. Answers whether it did.
+    fn wake_for_nothing(&self, state: &mut State, until: Duration, ready: &mut Vec<Ready>) -> bool {
+        let watched: Vec<&Watch> = self.watches.iter().filter(|watch| !watch.interest.is_none()).collect();
+        if watched.is_empty() || !state.roll(state.faults.spurious_ready) {
+            return false;
+        }
+        let span = until.saturating_sub(state.now);
+        let slept = state.below(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
+        state.now += Duration::from_nanos(slept);
+        let Watch { key, interest, .. } = watched[state.below(watched.len() as u64) as usize];
+        ready.push(Ready { key: *key, readable: interest.read, writable: interest.write, error: None });
+        true
+    }
+
+    fn wait(&mut self, state: &mut State, deadline: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let oversleeps = state.roll(state.faults.oversleep);
+        loop {
+            state.run_due();
+            self.collect(state, ready);
+            if !ready.is_empty() {
+                return Ok(());
+            }
+            let until = match (state.agenda.next_time(), deadline) {
+                (Some(next), Some(deadline)) if next < deadline && !oversleeps => next,
+                (Some(next), None) => next,
+                (_, Some(deadline)) => deadline,
+                (None, None) => return Err(deadlock()),
+            };
+            if deadline.is_some_and(|deadline| state.now >= deadline) || self.wake_for_nothing(state, until, ready) {
+                return Ok(());
+            }
+            state.now = state.now.max(until);
+        }
+    }
+}
+
+impl Selector for SimulatedSelector {
+    fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
+        let number = descriptor.number_in(&self.network)?;
+        if self.watches.iter().any(|watch| watch.number == number) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.watches.push(Watch { number, key, interest });
+        Ok(())
+    }
+
+    fn modify(&mut self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
+        let position = self.position(descriptor)?;
+        self.watches[position].interest = interest;
+        Ok(())
+    }
+
+    fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()> {
+        let position = self.position(descriptor)?;
+        self.watches.remove(position);
+        Ok(())
+    }
+
+    fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        ready.clear();
+        if timeout.is_none() && self.watches.iter().all(|watch| watch.interest.is_none()) {
+            return Err(nothing_to_wait_for());
+        }
+        let network = self.network.clone();
+        let mut state = network.lock();
+        let deadline = timeout.map(|timeout| state.now.saturating_add(timeout));
+        let cost = if state.faults.ready_unseen { UNSEEN_WAIT.min(timeout.unwrap_or(UNSEEN_WAIT)) } else { WAIT_COST };
+        state.now += cost.max(WAIT_COST);
+        let waited = self.wait(&mut state, deadline, ready);
+        let now = state.now;
+        for Ready { key, readable, writable, error } in &*ready {
+            let is_bad = error.is_some();
+            state.trace.note(now, format_args!("ready {key} {readable} {writable} {is_bad}"));
+        }
+        waited
+    }
+}
+
+fn deadlock() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Deadlock,
+        "this wait of the simulation would never end: nothing is ready and nothing is on its way; \
+         give it a timeout, or let a client act before it",
+    )
+}
