@@ -22,6 +22,9 @@ mod send_queue;
 mod socket;
 mod status;
 
+#[doc = include_str!("original.md")]
+pub mod original {}
+
 pub use delegate::{Delegate, Mode, Waker};
 pub use dispatcher::{DEFAULT_TIMEOUT, Dispatcher, Timer};
 pub use error::MainError;

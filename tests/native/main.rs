@@ -7,6 +7,7 @@ mod allocations;
 mod crowd;
 mod exhaustion;
 mod families;
+mod original;
 mod panics;
 mod wakers;
 
