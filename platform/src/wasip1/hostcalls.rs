@@ -27,10 +27,6 @@ pub fn fdstat(fd: wasi::Fd) -> Result<wasi::Fdstat, wasi::Errno> {
     unsafe { wasi::fd_fdstat_get(fd) }
 }
 
-pub fn is_open(fd: wasi::Fd) -> bool {
-    fdstat(fd).is_ok()
-}
-
 /// Makes a descriptor non-blocking, whatever the host made of it.
 pub fn set_nonblocking(fd: wasi::Fd) -> Result<(), wasi::Errno> {
     // SAFETY: takes a number and flags.
@@ -56,26 +52,24 @@ pub fn adopt(fd: wasi::Fd) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(fd.cast_signed()) }
 }
 
-/// Whether looking at the next byte is something that this socket can do: a listener can't.
-pub fn is_stream(fd: wasi::Fd) -> bool {
-    let mut byte = [0u8; 1];
-    match recv_with_flags(fd, &mut byte, wasi::RIFLAGS_RECV_PEEK) {
-        Ok(_) => true,
-        // What was reset before the start is a stream too.
-        Err(errno) => matches!(errno, wasi::ERRNO_AGAIN | wasi::ERRNO_CONNRESET | wasi::ERRNO_IO),
-    }
+/// How many bytes the next recv would give, of one byte at most. Takes none.
+pub fn peek(fd: wasi::Fd) -> Result<usize, wasi::Errno> {
+    recv_with_flags(fd, &mut [0], wasi::RIFLAGS_RECV_PEEK)
 }
 
 pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    // The flag matters: without it the client would block, and one spurious event would hang the program.
-    // SAFETY: takes a number and flags.
-    let client = unsafe { wasi::sock_accept(number(listener), wasi::FDFLAGS_NONBLOCK) };
-    client.map(adopt).map_err(|errno| match errno {
+    accept_raw(number(listener)).map_err(|errno| match errno {
         wasi::ERRNO_MFILE | wasi::ERRNO_NFILE | wasi::ERRNO_NOBUFS | wasi::ERRNO_NOMEM => {
             crate::exhausted(&to_error(errno))
         }
         _ => to_error(errno),
     })
+}
+
+pub fn accept_raw(listener: wasi::Fd) -> Result<OwnedFd, wasi::Errno> {
+    // The flag matters: without it the client would block, and one spurious event would hang the program.
+    // SAFETY: takes a number and flags.
+    unsafe { wasi::sock_accept(listener, wasi::FDFLAGS_NONBLOCK) }.map(adopt)
 }
 
 pub fn recv(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {

@@ -1,5 +1,6 @@
 //! WASI preview1: sockets that the host opened, waited for with `poll_oneoff`.
 
+mod confirmation;
 mod hostcalls;
 mod poll_oneoff;
 mod preopened;
@@ -7,6 +8,7 @@ mod subscriptions;
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,10 @@ const PASS_A_STREAM: &str = "let the host connect and pass the open stream to th
 const HOST_SETS: &str = "the host sets the options of its sockets";
 const NO_DATAGRAMS: &str = "preview1 has only streams: use a stream";
 const HOST_KNOWS: &str = "only the host knows the addresses of its sockets";
+
+fn number(descriptor: &Descriptor) -> io::Result<wasi::Fd> {
+    Ok(descriptor.fd()?.as_raw_fd().cast_unsigned())
+}
 
 /// A guest of a preview1 host.
 pub struct Wasip1;
@@ -80,8 +86,12 @@ impl Platform for Wasip1 {
     }
 
     fn accept(&self, listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)> {
+        let client = match confirmation::take_connection(number(listener)?) {
+            Some(client) => client,
+            None => hostcalls::accept(listener.fd()?)?,
+        };
         // The host tells no peer address, so none is made up.
-        hostcalls::accept(listener.fd()?).map(|client| (client.into(), None))
+        Ok((client.into(), None))
     }
 
     fn connect(&self, _: &Descriptor, _: &Address) -> io::Result<Connect> {
@@ -93,7 +103,10 @@ impl Platform for Wasip1 {
     }
 
     fn recv(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
-        hostcalls::recv(socket.fd()?, buffer)
+        match confirmation::take_error(number(socket)?) {
+            Some(error) => Err(error),
+            None => hostcalls::recv(socket.fd()?, buffer),
+        }
     }
 
     fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
@@ -121,6 +134,7 @@ impl Platform for Wasip1 {
     }
 
     fn close(&self, descriptor: Descriptor) -> io::Result<()> {
+        confirmation::forget(number(&descriptor)?);
         hostcalls::close(descriptor.try_into()?)
     }
 

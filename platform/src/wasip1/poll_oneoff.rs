@@ -3,12 +3,10 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use super::hostcalls;
-use super::subscriptions::{CLOCK, Direction, Subscriptions, watch_of};
-use super::{Descriptor, Interest, Ready, Selector};
+use super::subscriptions::{CLOCK, Direction, Subscriptions, clock, single, watch_of};
+use super::{Descriptor, Interest, Ready, Selector, confirmation, hostcalls, number};
 use crate::nothing_to_wait_for;
 
 struct Watch {
@@ -35,7 +33,7 @@ pub struct PollOneoff {
     found: Vec<usize>,
 }
 
-const NO_EVENT: wasi::Event = wasi::Event {
+pub const NO_EVENT: wasi::Event = wasi::Event {
     userdata: 0,
     error: wasi::ERRNO_SUCCESS,
     type_: wasi::EVENTTYPE_CLOCK,
@@ -83,13 +81,16 @@ impl PollOneoff {
         }
     }
 
-    /// Notes on the watch what one event says.
-    fn note(&mut self, event: &wasi::Event) {
+    /// Notes on the watch what one event says. `is_doubtful` when the host may have made it up.
+    fn note(&mut self, event: &wasi::Event, is_doubtful: bool) {
         if event.userdata == CLOCK {
             return;
         }
         let (index, direction) = watch_of(event.userdata);
         let Some(Some(watch)) = self.watches.get_mut(index) else { return };
+        if is_doubtful && !confirmation::confirm(event, watch.fd, direction) {
+            return;
+        }
         if !watch.readable && !watch.writable && watch.error.is_none() {
             self.found.push(index);
         }
@@ -99,6 +100,28 @@ impl PollOneoff {
         }
         if is_about_the_descriptor(event.error) {
             watch.error = Some(event.error);
+        }
+    }
+
+    /// After an error of the whole call, where the host doesn't say whose it is: asks for each alone.
+    fn note_failing(&mut self) {
+        for (index, watch) in self.watches.iter_mut().enumerate() {
+            let Some(watch) = watch else { continue };
+            let directions = [Direction::Read, Direction::Write];
+            let watched = directions.into_iter().filter(|direction| watch.positions[*direction as usize].is_some());
+            for direction in watched {
+                let alone = [single(watch.fd, index, direction), clock(Duration::ZERO)];
+                let Err(errno) = hostcalls::poll_oneoff(&alone, &mut [NO_EVENT; 2]) else { continue };
+                if is_about_the_descriptor(errno) {
+                    watch.error = Some(errno);
+                }
+                // Otherwise it is about the connection: recv or send tells it better (C10).
+                watch.readable |= direction == Direction::Read;
+                watch.writable |= direction == Direction::Write;
+                if self.found.last() != Some(&index) {
+                    self.found.push(index);
+                }
+            }
         }
     }
 
@@ -115,17 +138,6 @@ impl PollOneoff {
                 writable: std::mem::take(&mut watch.writable) && error.is_none(),
                 error,
             });
-        }
-    }
-
-    /// After badf for the whole call (old hosts don't say whose): looks at each watched descriptor.
-    fn note_closed(&mut self) {
-        for (index, watch) in self.watches.iter_mut().enumerate() {
-            let Some(watch) = watch else { continue };
-            if watch.positions != [None, None] && !hostcalls::is_open(watch.fd) {
-                watch.error = Some(wasi::ERRNO_BADF);
-                self.found.push(index);
-            }
         }
     }
 
@@ -195,35 +207,31 @@ impl Selector for PollOneoff {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut left = timeout;
         loop {
-            let subscriptions = self.subscriptions.with_timeout(left);
-            match hostcalls::poll_oneoff(subscriptions, &mut self.events) {
+            // One subscription beside the clock is reported as it is by every host.
+            let is_doubtful = self.subscriptions.len() > 2 && confirmation::is_needed();
+            match hostcalls::poll_oneoff(self.subscriptions.with_timeout(left), &mut self.events) {
                 Ok(count) => {
                     for position in 0..count {
                         let event = self.events[position];
-                        self.note(&event);
+                        self.note(&event, is_doubtful);
                     }
                 }
-                Err(wasi::ERRNO_INTR) => {
-                    left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-                    continue;
-                }
-                Err(wasi::ERRNO_BADF) => {
-                    self.note_closed();
+                Err(wasi::ERRNO_INTR) => {}
+                Err(errno) => {
+                    self.note_failing();
                     if self.found.is_empty() {
-                        return Err(hostcalls::to_error(wasi::ERRNO_BADF));
+                        return Err(hostcalls::to_error(errno));
                     }
                 }
-                Err(errno) => return Err(hostcalls::to_error(errno)),
             }
-            self.silence_failed();
-            self.collect(ready);
-            return Ok(());
+            left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if !self.found.is_empty() || left == Some(Duration::ZERO) {
+                self.silence_failed();
+                self.collect(ready);
+                return Ok(());
+            }
         }
     }
-}
-
-fn number(descriptor: &Descriptor) -> io::Result<wasi::Fd> {
-    Ok(descriptor.fd()?.as_raw_fd().cast_unsigned())
 }
 
 /// Whether an event's error says that the descriptor can't be watched. Others (io for a reset, pipe)

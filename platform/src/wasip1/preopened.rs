@@ -6,7 +6,7 @@
 use std::env;
 use std::io;
 
-use super::hostcalls;
+use super::{confirmation, hostcalls};
 use crate::Preopen;
 use crate::preopens::name_at;
 
@@ -38,8 +38,17 @@ pub fn discover() -> io::Result<Vec<Preopen>> {
             hostcalls::set_nonblocking(fd).map_err(hostcalls::to_error)?;
         }
         let name = name_at(&names, preopens.len());
-        let is_listener = !hostcalls::is_stream(fd);
+        let is_listener = !is_stream(fd);
+        if is_listener {
+            confirmation::add_listener(fd);
+        }
         preopens.push(Preopen { descriptor: hostcalls::adopt(fd).into(), name, is_listener });
     }
     Ok(preopens)
+}
+
+/// Whether looking at the next byte is something that this socket can do: a listener can't.
+fn is_stream(fd: wasi::Fd) -> bool {
+    // What was reset before the start is a stream too.
+    matches!(hostcalls::peek(fd), Ok(_) | Err(wasi::ERRNO_AGAIN | wasi::ERRNO_CONNRESET | wasi::ERRNO_IO))
 }

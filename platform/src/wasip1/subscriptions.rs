@@ -45,17 +45,7 @@ impl Subscriptions {
 
     /// Adds an entry and says where it is.
     pub fn insert(&mut self, fd: wasi::Fd, watch: usize, direction: Direction) -> usize {
-        let of = wasi::SubscriptionFdReadwrite { file_descriptor: fd };
-        let u = match direction {
-            Direction::Read => {
-                wasi::SubscriptionU { tag: wasi::EVENTTYPE_FD_READ.raw(), u: wasi::SubscriptionUU { fd_read: of } }
-            }
-            Direction::Write => {
-                wasi::SubscriptionU { tag: wasi::EVENTTYPE_FD_WRITE.raw(), u: wasi::SubscriptionUU { fd_write: of } }
-            }
-        };
-        let userdata = (watch as wasi::Userdata) << 1 | direction as wasi::Userdata;
-        self.entries.push(wasi::Subscription { userdata, u });
+        self.entries.push(single(fd, watch, direction));
         self.entries.len() - 1
     }
 
@@ -72,8 +62,22 @@ pub fn watch_of(userdata: wasi::Userdata) -> (usize, Direction) {
     ((userdata >> 1) as usize, direction)
 }
 
+/// One direction of a watch.
+pub fn single(fd: wasi::Fd, watch: usize, direction: Direction) -> wasi::Subscription {
+    let of = wasi::SubscriptionFdReadwrite { file_descriptor: fd };
+    let u = match direction {
+        Direction::Read => {
+            wasi::SubscriptionU { tag: wasi::EVENTTYPE_FD_READ.raw(), u: wasi::SubscriptionUU { fd_read: of } }
+        }
+        Direction::Write => {
+            wasi::SubscriptionU { tag: wasi::EVENTTYPE_FD_WRITE.raw(), u: wasi::SubscriptionUU { fd_write: of } }
+        }
+    };
+    wasi::Subscription { userdata: (watch as wasi::Userdata) << 1 | direction as wasi::Userdata, u }
+}
+
 /// Relative and monotonic: hosts refuse absolute clocks, or count them from different origins.
-fn clock(timeout: Duration) -> wasi::Subscription {
+pub fn clock(timeout: Duration) -> wasi::Subscription {
     // A duration beyond 584 years is as good as that.
     let timeout = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
     let clock = wasi::SubscriptionClock { id: wasi::CLOCKID_MONOTONIC, timeout, precision: 0, flags: 0 };

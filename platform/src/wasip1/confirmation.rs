@@ -1,0 +1,132 @@
+//! Hosts that report every subscription as ready as soon as one is, and how their reports are checked.
+//!
+//! wasi-common, the preview1 of Wasmtime up to 46 and of wasmi, does so. No handler may be called for an
+//! event that did not happen, so there every report is confirmed by an attempt that doesn't block. What the
+//! attempt takes (a connection, an error) is kept for the call that comes for it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
+
+use super::hostcalls;
+use super::subscriptions::{Direction, single};
+
+thread_local! {
+    static KEPT: RefCell<Kept> = RefCell::default();
+}
+
+/// What confirming took from the host.
+#[derive(Default)]
+struct Kept {
+    /// By listener: which of the sockets listen, and the connection that was accepted.
+    listeners: BTreeMap<wasi::Fd, Option<OwnedFd>>,
+    /// By stream: an error is told by the host only once.
+    errors: BTreeMap<wasi::Fd, wasi::Errno>,
+}
+
+/// Whether this host reports only what is ready. Found out once, on the first listener.
+static IS_TRUTHFUL: OnceLock<bool> = OnceLock::new();
+
+/// Notes that a preopened socket is a listener, and tests the host on the first one.
+pub fn add_listener(listener: wasi::Fd) {
+    KEPT.with_borrow_mut(|kept| kept.listeners.insert(listener, None));
+    IS_TRUTHFUL.get_or_init(|| is_host_truthful(listener));
+}
+
+/// Without a listener there was nothing to test the host on, so it is not trusted.
+pub fn is_needed() -> bool {
+    !IS_TRUTHFUL.get().copied().unwrap_or(false)
+}
+
+/// A listener is never ready for writing, and standard error practically always is: a host that reports
+/// the listener beside it reports what is not so. Nothing is taken from either.
+fn is_host_truthful(listener: wasi::Fd) -> bool {
+    const STDERR: wasi::Fd = 2;
+    let mut events = [super::poll_oneoff::NO_EVENT; 3];
+    let subscriptions = [
+        single(STDERR, 0, Direction::Write),
+        single(listener, 1, Direction::Write),
+        super::subscriptions::clock(std::time::Duration::ZERO),
+    ];
+    let Ok(count) = hostcalls::poll_oneoff(&subscriptions, &mut events) else { return false };
+    let reported = |userdata| events[..count].iter().any(|event| event.userdata == userdata);
+    // Without the first one nothing was shown.
+    reported(subscriptions[0].userdata) && !reported(subscriptions[1].userdata)
+}
+
+/// Whether an event is true. What proves it without a call is not asked again.
+pub fn confirm(event: &wasi::Event, fd: wasi::Fd, direction: Direction) -> bool {
+    let is_certain = event.error != wasi::ERRNO_SUCCESS
+        || event.fd_readwrite.flags & wasi::EVENTRWFLAGS_FD_READWRITE_HANGUP != 0
+        || (direction == Direction::Read && event.fd_readwrite.nbytes > 1);
+    is_certain
+        || match direction {
+            Direction::Read if is_listener(fd) => confirm_connection(fd),
+            Direction::Read => confirm_bytes(fd).unwrap_or_else(|| is_ready_alone(fd, direction)),
+            Direction::Write => is_ready_alone(fd, direction),
+        }
+}
+
+fn is_listener(fd: wasi::Fd) -> bool {
+    KEPT.with_borrow(|kept| kept.listeners.contains_key(&fd))
+}
+
+fn confirm_connection(listener: wasi::Fd) -> bool {
+    KEPT.with_borrow_mut(|kept| {
+        let Some(accepted) = kept.listeners.get_mut(&listener) else { return true };
+        if accepted.is_none() {
+            match hostcalls::accept_raw(listener) {
+                Ok(client) => *accepted = Some(client),
+                Err(wasi::ERRNO_AGAIN) => return false,
+                // Whatever is wrong, accept will say so again.
+                Err(_) => {}
+            }
+        }
+        true
+    })
+}
+
+/// `None` for what is no socket and can't be looked into.
+fn confirm_bytes(fd: wasi::Fd) -> Option<bool> {
+    match hostcalls::peek(fd) {
+        Ok(_) => Some(true),
+        Err(wasi::ERRNO_AGAIN) => Some(false),
+        Err(wasi::ERRNO_NOTSOCK | wasi::ERRNO_BADF | wasi::ERRNO_NOTSUP | wasi::ERRNO_INVAL) => None,
+        Err(errno) => {
+            // Looking at it has taken it away from the kernel.
+            KEPT.with_borrow_mut(|kept| kept.errors.insert(fd, errno));
+            Some(true)
+        }
+    }
+}
+
+/// A single subscription is reported as it is by every host.
+fn is_ready_alone(fd: wasi::Fd, direction: Direction) -> bool {
+    let mut events = [super::poll_oneoff::NO_EVENT; 2];
+    let subscriptions = [single(fd, 0, direction), super::subscriptions::clock(std::time::Duration::ZERO)];
+    match hostcalls::poll_oneoff(&subscriptions, &mut events) {
+        Ok(count) => events[..count].iter().any(|event| event.userdata == subscriptions[0].userdata),
+        Err(_) => true,
+    }
+}
+
+/// The connection that was accepted to confirm an event of this listener.
+pub fn take_connection(listener: wasi::Fd) -> Option<OwnedFd> {
+    KEPT.with_borrow_mut(|kept| kept.listeners.get_mut(&listener)?.take())
+}
+
+/// The error that was taken to confirm an event of this stream.
+pub fn take_error(stream: wasi::Fd) -> Option<io::Error> {
+    KEPT.with_borrow_mut(|kept| kept.errors.remove(&stream)).map(hostcalls::to_error)
+}
+
+/// Forgets what was kept for a descriptor: its number may come again.
+pub fn forget(fd: wasi::Fd) {
+    let connection = KEPT.with_borrow_mut(|kept| {
+        kept.errors.remove(&fd);
+        kept.listeners.remove(&fd)
+    });
+    drop(connection);
+}
