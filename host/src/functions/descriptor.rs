@@ -1,7 +1,7 @@
 //! Functions that every kind of descriptor has: served here for sockets and
 //! standard streams, forwarded for files and directories.
 
-use super::file::forwarded;
+use super::file::{finish, forwarded};
 use super::socket::FLAG_NONBLOCK;
 use super::{MODULE, define};
 use crate::descriptors::Descriptor;
@@ -12,7 +12,6 @@ use crate::socket::Role;
 use crate::waiting::Failure;
 use wasmtime::{Caller, Linker, Result};
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as inner;
-use wasmtime_wasi::runtime::in_tokio;
 
 const FILETYPE_UNKNOWN: u8 = 0;
 const FILETYPE_CHARACTER_DEVICE: u8 = 2;
@@ -67,7 +66,7 @@ fn fd_read(
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let arguments = [number, buffers, count, read].map(u32::cast_signed);
             let [number, buffers, count, read] = arguments;
-            return forwarded(in_tokio(inner::fd_read(wasi, &mut memory, number, buffers, count, read)));
+            return forwarded(finish(inner::fd_read(wasi, &mut memory, number, buffers, count, read)));
         }
     }??;
     Ok(memory.write_u32(read, length as u32)?)
@@ -90,7 +89,7 @@ fn fd_write(
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let arguments = [number, buffers, count, written].map(u32::cast_signed);
             let [number, buffers, count, written] = arguments;
-            return forwarded(in_tokio(inner::fd_write(wasi, &mut memory, number, buffers, count, written)));
+            return forwarded(finish(inner::fd_write(wasi, &mut memory, number, buffers, count, written)));
         }
     }??;
     Ok(memory.write_u32(written, length as u32)?)
@@ -124,7 +123,7 @@ fn close(guest: &mut Guest, descriptor: Descriptor) -> Result<(), Failure> {
             let mut no_memory = wiggle::GuestMemory::Unshared(&mut []);
             let number = number.cast_signed();
             let call = inner::fd_close(&mut guest.wasi, &mut no_memory, number);
-            return forwarded(in_tokio(call));
+            return forwarded(finish(call));
         }
     }
     Ok(())
@@ -154,7 +153,7 @@ fn fd_fdstat_get(memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, stat
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let (number, stat) = (number.cast_signed(), stat.cast_signed());
-            return forwarded(in_tokio(inner::fd_fdstat_get(wasi, &mut memory, number, stat)));
+            return forwarded(finish(inner::fd_fdstat_get(wasi, &mut memory, number, stat)));
         }
     };
     let mut bytes = [0; 24];
@@ -206,7 +205,7 @@ fn fd_filestat_get(memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, st
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let (number, stat) = (number.cast_signed(), stat.cast_signed());
-            return forwarded(in_tokio(inner::fd_filestat_get(wasi, &mut memory, number, stat)));
+            return forwarded(finish(inner::fd_filestat_get(wasi, &mut memory, number, stat)));
         }
     };
     let mut bytes = [0; 64];
@@ -252,7 +251,7 @@ fn path_open(
         Descriptor::Socket(_) | Descriptor::Stdio(_) => return Err(Errno::NOTDIR.into()),
     };
     memory.range(opened, 4)?;
-    forwarded(in_tokio(inner::path_open(
+    forwarded(finish(inner::path_open(
         &mut guest.wasi,
         &mut memory.forward(),
         number.cast_signed(),

@@ -6,9 +6,10 @@ use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
 use crate::guest::Guest;
 use crate::waiting::Failure;
+use std::pin::pin;
 use wasmtime::{Caller, Linker, Result};
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as inner;
-use wasmtime_wasi::runtime::in_tokio;
+use wasmtime_wasi::runtime::{in_tokio, poll_noop};
 
 /// Links a forwarded function:
 /// `forward!(linker, otherwise ERRNO, async name[descriptors](arguments));`
@@ -30,16 +31,16 @@ macro_rules! forward {
                 )+
                 let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
                 let call = inner::$name(wasi, &mut memory, $($argument),+);
-                answer(forwarded(finish!($kind call)))
+                answer(forwarded(result_of!($kind call)))
             },
         )?
     };
 }
 
-/// Some inner functions are asynchronous: they end before this returns.
-macro_rules! finish {
+/// Some inner functions are asynchronous: they have ended before this returns.
+macro_rules! result_of {
     (async $call:ident) => {
-        in_tokio($call)
+        finish($call)
     };
     (direct $call:ident) => {
         $call
@@ -89,6 +90,15 @@ fn file(descriptors: &Descriptors, fd: i32, otherwise: Errno) -> Result<i32, Err
     match descriptors.get(fd.cast_unsigned())? {
         Descriptor::File(number) => Ok(number.cast_signed()),
         Descriptor::Socket(_) | Descriptor::Stdio(_) => Err(otherwise),
+    }
+}
+
+/// Runs an inner function to its end. Most end at once, and need no runtime.
+pub(super) fn finish<T>(call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    match poll_noop(call.as_mut()) {
+        Some(result) => result,
+        None => in_tokio(call),
     }
 }
 

@@ -1,13 +1,15 @@
 //! `sock_*`: accept, receive, send, shut down.
 
+use super::{MODULE, define};
 use crate::descriptors::Descriptor;
 use crate::errno::Errno;
 use crate::guest::Guest;
 use crate::memory::LinearMemory;
 use crate::waiting::Failure;
+use wasmtime::{Caller, Linker, Result};
 
 /// The only descriptor flag that means something to a socket.
-pub(crate) const FLAG_NONBLOCK: u32 = 4;
+pub(super) const FLAG_NONBLOCK: u32 = 4;
 
 const RECEIVE_PEEK: u32 = 1;
 const RECEIVE_WAITALL: u32 = 2;
@@ -16,7 +18,15 @@ const SHUT_READ: u32 = 1;
 const SHUT_WRITE: u32 = 2;
 const SHUT_BOTH: u32 = 3;
 
-pub(crate) fn sock_accept(
+pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
+    define!(linker, sock_accept(fd: u32, flags: u32, accepted: u32));
+    define!(linker, sock_recv(fd: u32, buffers: u32, count: u32, flags: u32, received: u32, flags_out: u32));
+    define!(linker, sock_send(fd: u32, buffers: u32, count: u32, flags: u32, sent: u32));
+    define!(linker, sock_shutdown(fd: u32, how: u32));
+    Ok(())
+}
+
+fn sock_accept(
     memory: &mut LinearMemory<'_>,
     guest: &mut Guest,
     fd: u32,
@@ -37,7 +47,7 @@ pub(crate) fn sock_accept(
 
 /// Peeking does not wait for all: what is there is enough for it.
 #[expect(clippy::too_many_arguments, reason = "the function's signature in preview1")]
-pub(crate) fn sock_recv(
+fn sock_recv(
     memory: &mut LinearMemory<'_>,
     guest: &mut Guest,
     fd: u32,
@@ -66,7 +76,7 @@ pub(crate) fn sock_recv(
     Ok(memory.write_u16(flags_out, 0)?)
 }
 
-pub(crate) fn sock_send(
+fn sock_send(
     memory: &mut LinearMemory<'_>,
     guest: &mut Guest,
     fd: u32,
@@ -85,12 +95,7 @@ pub(crate) fn sock_send(
     Ok(memory.write_u32(sent, length as u32)?)
 }
 
-pub(crate) fn sock_shutdown(
-    _memory: &mut LinearMemory<'_>,
-    guest: &mut Guest,
-    fd: u32,
-    how: u32,
-) -> Result<(), Failure> {
+fn sock_shutdown(_memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, how: u32) -> Result<(), Failure> {
     let socket = guest.descriptors.socket(fd)?;
     let how = match how {
         SHUT_READ => libc::SHUT_RD,

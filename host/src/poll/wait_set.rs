@@ -273,13 +273,13 @@ impl WaitSet {
         for event in &self.arrived {
             let (events, number) = (event.events, event.u64 as usize);
             for index in chain(self.watches[number].first, &self.next) {
-                let write = subscription::is_write(&self.records[index as usize]);
-                let asked = if write { WRITE } else { READ };
+                let (asked, hung_up) = match subscription::is_write(&self.records[index as usize]) {
+                    true => (WRITE, libc::EPOLLHUP as u32),
+                    false => (READ, HANGUP),
+                };
                 if events & (asked | ALWAYS) != 0 {
-                    self.outcomes.push(Outcome {
-                        hangup: events & if write { ALWAYS & HANGUP } else { HANGUP } != 0,
-                        ..Outcome::ready(index)
-                    });
+                    let hangup = events & hung_up != 0;
+                    self.outcomes.push(Outcome { hangup, ..Outcome::ready(index) });
                 }
             }
         }
