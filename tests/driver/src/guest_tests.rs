@@ -167,9 +167,10 @@ impl Run<'_> {
         })?;
         // Connected before the guest asks, so that it finds its peer there. Many tests need none: they have ended by
         // then, or the session ends unused.
+        let gone = [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset];
         let session = thread::spawn(move || match TcpStream::connect(control) {
             Ok(control) => peer::serve(control, Some(target)),
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
+            Err(error) if gone.contains(&error.kind()) => Ok(()),
             Err(error) => Err(error),
         });
         let status = process.wait(TEST_LIMIT)?;

@@ -68,20 +68,19 @@ pub fn pattern_byte(index: u64, seed: u8) -> u8 {
 
 /// Serves one session on `control` until it closes. `target` is where `connect` goes until a request sets another.
 pub fn serve(control: TcpStream, target: Option<SocketAddr>) -> io::Result<()> {
+    match answer_requests(control, Session::new(target)) {
+        // A test that ends without closing its sockets, or a guest that never accepted.
+        Err(error) if [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&error.kind()) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn answer_requests(control: TcpStream, mut session: Session) -> io::Result<()> {
     control.set_nodelay(true)?;
     let mut replies = control.try_clone()?;
     let mut requests = BufReader::new(control);
-    let mut session = Session::new(target);
     let mut line = Vec::new();
-    loop {
-        line.clear();
-        match requests.by_ref().take(REQUEST_BYTES_MAX).read_until(b'\n', &mut line) {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            // A test that ends without closing its sockets, or a guest that never accepted.
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
-            Err(error) => return Err(error),
-        }
+    while requests.by_ref().take(REQUEST_BYTES_MAX).read_until(b'\n', &mut line)? > 0 {
         let text = String::from_utf8_lossy(&line);
         let answer = text.parse::<Request>().and_then(|request| session.carry_out(request));
         let reply = match answer {
@@ -89,9 +88,8 @@ pub fn serve(control: TcpStream, target: Option<SocketAddr>) -> io::Result<()> {
             Ok(fields) => format!("ok {fields}\n"),
             Err(text) => format!("error {}\n", text.replace('\n', " ")),
         };
-        if let Err(error) = replies.write_all(reply.as_bytes()) {
-            let gone = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
-            return if gone.contains(&error.kind()) { Ok(()) } else { Err(error) };
-        }
+        replies.write_all(reply.as_bytes())?;
+        line.clear();
     }
+    Ok(())
 }
