@@ -26,7 +26,7 @@ mod status;
 pub mod original {}
 
 pub use delegate::{Delegate, Mode, Waker};
-pub use dispatcher::{DEFAULT_TIMEOUT, Dispatcher, Timer};
+pub use dispatcher::{DEFAULT_TIMEOUT, Dispatcher, DispatcherBuilder, Timer};
 pub use error::MainError;
 pub use line::{Line, ReadLine};
 pub use registration::Register;

@@ -162,6 +162,8 @@ impl LineReader {
 
 #[cfg(test)]
 mod tests {
+    use selectio_portable::test;
+
     use super::*;
 
     #[derive(Debug, PartialEq)]

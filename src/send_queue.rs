@@ -73,6 +73,8 @@ impl SendQueue {
 
 #[cfg(test)]
 mod tests {
+    use selectio_portable::test;
+
     use super::*;
 
     #[test]

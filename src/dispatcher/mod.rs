@@ -1,5 +1,6 @@
 //! The dispatcher: what is registered, and the calls that change it. How a poll goes is in `poll.rs`.
 
+mod builder;
 mod poll;
 mod slots;
 mod timers;
@@ -10,10 +11,11 @@ use std::io;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use selectio_platform::{Descriptor, Interest, Platform, Ready, Selector, this_target};
+use selectio_platform::{Descriptor, Interest, Platform, Ready, Selector};
 
 use crate::error::misuse;
 use crate::registration::{Register, Source};
+pub use builder::DispatcherBuilder;
 pub(crate) use slots::Key;
 use slots::Slots;
 pub use timers::Timer;
@@ -49,6 +51,8 @@ pub struct Dispatcher {
 pub(crate) struct Shared {
     platform: Rc<dyn Platform>,
     selector: RefCell<Box<dyn Selector>>,
+    task_interval: Duration,
+    registered_max: usize,
     entries: RefCell<Slots<Entry>>,
     /// Counts registrations: what callbacks are ordered by (P1).
     next_order: Cell<u64>,
@@ -81,26 +85,12 @@ impl Dispatcher {
     /// # Errors
     /// What the platform says when it has no room for another selector.
     pub fn new() -> io::Result<Dispatcher> {
-        let platform = this_target();
-        let selector = RefCell::new(platform.selector()?);
-        Ok(Dispatcher {
-            shared: Rc::new(Shared {
-                platform,
-                selector,
-                entries: RefCell::new(Slots::new()),
-                next_order: Cell::new(0),
-                pending: RefCell::default(),
-                pending_round: RefCell::default(),
-                tasks: RefCell::default(),
-                muted: RefCell::default(),
-                timers: RefCell::default(),
-                ready: RefCell::default(),
-                round: RefCell::default(),
-                task_round: RefCell::default(),
-                is_polling: Cell::new(false),
-                is_stopped: Cell::new(false),
-            }),
-        })
+        Dispatcher::builder().build()
+    }
+
+    /// For other limits than the usual ones.
+    pub fn builder() -> DispatcherBuilder {
+        DispatcherBuilder::new()
     }
 
     /// Starts to serve a socket, a delegate, or what a module of yours is made of. Registering a second
@@ -198,6 +188,13 @@ impl Dispatcher {
         descriptor: &Descriptor,
         interest: Interest,
     ) -> io::Result<Key> {
+        if self.len() >= self.shared.registered_max {
+            let text = format!(
+                "register: {} are registered, which is the limit: close one, or raise registered_max",
+                self.shared.registered_max
+            );
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, text));
+        }
         let order = self.shared.next_order.get();
         let key = self.shared.entries.borrow_mut().insert(Entry { source, order, is_pending: Cell::new(false) });
         if let Err(error) = self.shared.selector.borrow_mut().add(descriptor, key.number(), interest) {

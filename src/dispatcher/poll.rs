@@ -17,7 +17,7 @@ use std::time::Duration;
 use selectio_platform::Ready;
 
 use super::timers::Due;
-use super::{DEFAULT_TIMEOUT, Dispatcher, Key};
+use super::{Dispatcher, Key};
 use crate::error::misuse;
 use crate::handler::catch_panic;
 use crate::registration::Source;
@@ -61,7 +61,7 @@ impl Dispatcher {
         self.shared.is_stopped.set(false);
         loop {
             // Only tasks need to be called now and then; without one the wait is for ever.
-            let timeout = if self.shared.tasks.borrow().is_empty() { None } else { Some(DEFAULT_TIMEOUT) };
+            let timeout = if self.shared.tasks.borrow().is_empty() { None } else { Some(self.shared.task_interval) };
             if !self.poll(timeout)? || self.shared.is_stopped.get() {
                 return Ok(());
             }

@@ -86,6 +86,8 @@ impl<T> Slots<T> {
 
 #[cfg(test)]
 mod tests {
+    use selectio_portable::test;
+
     use super::*;
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod activation;
 mod allocations;
+mod builder;
 mod crowd;
 mod exhaustion;
 mod families;

@@ -1,0 +1,87 @@
+//! A dispatcher with other limits than the usual ones.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use selectio_platform::this_target;
+
+use super::slots::Slots;
+use super::{DEFAULT_TIMEOUT, Dispatcher, Shared};
+use crate::error::misuse;
+
+/// Makes a [`Dispatcher`]. Comes from [`Dispatcher::builder`].
+///
+/// ```
+/// use selectio::Dispatcher;
+/// use std::time::Duration;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let dispatcher = Dispatcher::builder()
+///     .task_interval(Duration::from_millis(50))
+///     .registered_max(10_000)
+///     .build()?;
+/// # assert!(dispatcher.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct DispatcherBuilder {
+    task_interval: Duration,
+    registered_max: usize,
+}
+
+impl DispatcherBuilder {
+    pub(super) fn new() -> DispatcherBuilder {
+        DispatcherBuilder { task_interval: DEFAULT_TIMEOUT, registered_max: u32::MAX as usize }
+    }
+
+    /// How long [`Dispatcher::run`] waits at most before it calls the tasks again, when there are any; 500
+    /// milliseconds unless set.
+    pub fn task_interval(mut self, interval: Duration) -> DispatcherBuilder {
+        self.task_interval = interval;
+        self
+    }
+
+    /// How many sockets and delegates may be registered at once. Registering one more is refused, so a server
+    /// can turn away whom it has no room for.
+    pub fn registered_max(mut self, count: usize) -> DispatcherBuilder {
+        self.registered_max = count;
+        self
+    }
+
+    /// Makes the dispatcher, with nothing registered.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a task interval of zero, which would leave no time to wait; otherwise as for
+    /// [`Dispatcher::new`].
+    pub fn build(self) -> io::Result<Dispatcher> {
+        if self.task_interval.is_zero() {
+            return Err(misuse("build", "a task interval of zero leaves no time to wait: use a millisecond or more"));
+        }
+        let platform = this_target();
+        let selector = RefCell::new(platform.selector()?);
+        Ok(Dispatcher {
+            shared: Rc::new(Shared {
+                platform,
+                selector,
+                task_interval: self.task_interval,
+                registered_max: self.registered_max,
+                entries: RefCell::new(Slots::new()),
+                next_order: Cell::new(0),
+                pending: RefCell::default(),
+                pending_round: RefCell::default(),
+                tasks: RefCell::default(),
+                muted: RefCell::default(),
+                timers: RefCell::default(),
+                ready: RefCell::default(),
+                round: RefCell::default(),
+                task_round: RefCell::default(),
+                is_polling: Cell::new(false),
+                is_stopped: Cell::new(false),
+            }),
+        })
+    }
+}

@@ -1,0 +1,45 @@
+//! Dispatchers with other limits than the usual ones.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use selectio::{AsyncSocket, Dispatcher};
+
+#[test]
+fn one_more_than_the_limit_is_refused_until_one_closes() {
+    let dispatcher = Dispatcher::builder().registered_max(2).build().expect("a dispatcher");
+    let sockets: Vec<_> = (0..3).map(|_| AsyncSocket::new().expect("a socket")).collect();
+    dispatcher.register(&sockets[0]).expect("there is room");
+    dispatcher.register(&sockets[1]).expect("there is room");
+    let error = dispatcher.register(&sockets[2]).expect_err("there is no room");
+    assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+    assert!(error.to_string().contains("registered_max"), "{error}");
+    dispatcher.register(&sockets[0]).expect("it is registered already");
+    sockets[1].close().expect("it was open");
+    dispatcher.register(&sockets[2]).expect("there is room again");
+}
+
+#[test]
+fn run_calls_the_tasks_as_often_as_it_was_told() {
+    let dispatcher = Dispatcher::builder().task_interval(Duration::from_millis(1)).build().expect("a dispatcher");
+    let server = AsyncSocket::listener("127.0.0.1:0").expect("a listener");
+    let mut calls = 0;
+    server.set_handle_task(move |_, dispatcher| {
+        calls += 1;
+        if calls == 20 {
+            dispatcher.stop();
+        }
+        Ok(())
+    });
+    dispatcher.register(&server).expect("it is open");
+    let start = dispatcher.now();
+    dispatcher.run().expect("polling works");
+    let took = dispatcher.now() - start;
+    assert!(took >= Duration::from_millis(19) && took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn an_interval_of_zero_is_refused() {
+    let error = Dispatcher::builder().task_interval(Duration::ZERO).build().expect_err("no time to wait");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
