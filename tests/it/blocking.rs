@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use selectio::{AsyncSocket, ReadLine, SocketStatus};
 
-use crate::support::{A_WHILE, State, World, pattern_checksum, wait_until};
+use crate::support::{A_WHILE, State, World, pattern_checksum, test, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -4,14 +4,14 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use selectio::AsyncSocket;
-use selectio_platform::this_target;
 
-use crate::support::{Client, Log, World, wait_until};
+use crate::support::{Client, Log, World, platform, test, wait_until};
 
 /// A socket to connect with. Where there is none, the refusal was checked, and the test is over.
 fn connector() -> Option<AsyncSocket> {
+    let can_connect = platform().caps().connect;
     let socket = AsyncSocket::new();
-    if this_target().caps().connect {
+    if can_connect {
         return Some(socket.expect("a socket"));
     }
     let error = socket.expect_err("this world has no sockets of the program's own");

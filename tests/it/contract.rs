@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use selectio_platform::{Descriptor, Interest, Ready, Selector};
 
-use crate::support::{A_WHILE, Bench, State};
+use crate::support::{A_WHILE, Bench, State, test};
 
 /// What is ready right now, as (key, readable, writable).
 fn ready_now(selector: &mut dyn Selector) -> Vec<(u64, bool, bool)> {

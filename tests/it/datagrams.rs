@@ -3,14 +3,14 @@
 use std::io::ErrorKind;
 
 use selectio::{Address, AsyncSocket, Dispatcher, Domain, SocketStatus, Type};
-use selectio_platform::this_target;
 
-use crate::support::{A_WHILE, Log};
+use crate::support::{A_WHILE, Log, platform, test};
 
 /// A bound socket. Where there are none, the refusal was checked, and the test is over.
 fn bound() -> Option<AsyncSocket> {
+    let has_datagrams = platform().caps().datagrams;
     let socket = AsyncSocket::with_type(Domain::Ipv4, Type::Datagram, None);
-    if !this_target().caps().datagrams {
+    if !has_datagrams {
         let error = socket.expect_err("this world has no datagrams");
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         return None;

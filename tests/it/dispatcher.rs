@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use selectio::{AsyncSocket, Dispatcher, SocketStatus};
 
-use crate::support::{A_WHILE, Client, Log, State, World};
+use crate::support::{A_WHILE, Client, Log, State, World, test};
 
 /// So many registered sockets, on each of which a line has arrived. Their read handlers note their index
 /// and then do what `act` says.

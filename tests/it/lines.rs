@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use selectio::{AsyncSocket, ReadLine};
 
-use crate::support::{Log, State, World};
+use crate::support::{Log, State, World, test};
 
 /// Notes every line and the end, and registers the socket.
 fn note_lines(world: &World, socket: &AsyncSocket, log: &Log) {

@@ -1,4 +1,4 @@
-//! The tests of the library. The same bodies run natively and as a guest, with a peer outside that plays the clients.
+//! The tests of the library: the same bodies on every target, with a world outside that plays the clients.
 
 mod blocking;
 mod connect;
@@ -7,6 +7,9 @@ mod datagrams;
 mod delegate;
 mod dispatcher;
 mod lines;
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), path = "outside/real.rs")]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), path = "outside/simulated.rs")]
+mod outside;
 mod sending;
 mod sockets;
 mod support;

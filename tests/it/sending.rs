@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use selectio::Shutdown;
 
-use crate::support::{Log, State, World, pattern_byte, pattern_checksum};
+use crate::support::{Log, State, World, pattern_byte, pattern_checksum, test};
 
 fn pattern(length: u64) -> Vec<u8> {
     (0..length).map(|index| pattern_byte(index, 3)).collect()

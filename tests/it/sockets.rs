@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use selectio::{AsyncSocket, SocketStatus};
 
-use crate::support::{Log, State, World};
+use crate::support::{Log, State, World, test};
 
 #[test]
 fn a15_every_waiting_connection_is_accepted_and_usable() {

@@ -5,7 +5,7 @@ use std::io::{Error, ErrorKind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::support::{A_WHILE, Log, World};
+use crate::support::{A_WHILE, Log, World, test};
 
 /// A world in which there is something to poll for.
 fn world() -> World {

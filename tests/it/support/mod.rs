@@ -1,8 +1,7 @@
 //! What the portable tests stand on: a server under test, and clients that a peer outside plays.
 
-mod control;
-mod pattern;
-mod peer;
+mod client;
+pub mod pattern;
 
 use std::cell::RefCell;
 use std::io;
@@ -10,13 +9,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use selectio::{AsyncSocket, Dispatcher};
-use selectio_platform::{Address, Descriptor, Domain, Interest, Platform, Type, this_target};
+use selectio_platform::{Address, Descriptor, Domain, Interest, Platform, Type};
 
+pub use crate::outside::{Client, Peer, platform};
+pub use client::{Received, State};
 pub use pattern::{pattern_byte, pattern_checksum};
-pub use peer::{Client, Peer, State};
+pub use selectio_portable::test;
 
 /// How long a test waits for something that must happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long it waits to be sure that something does not happen.
 pub const A_WHILE: Duration = Duration::from_millis(50);
@@ -59,7 +60,7 @@ impl World {
                 return socket;
             }
             assert!(self.dispatcher.now() < deadline, "the peer's connection arrives");
-            std::thread::yield_now();
+            sleep(Duration::from_millis(1));
         }
     }
 
@@ -83,7 +84,7 @@ impl World {
 
     /// Waits until the client's bytes have arrived, without reading them.
     pub fn wait_for_arrival(&self) {
-        std::thread::sleep(A_WHILE);
+        sleep(A_WHILE);
     }
 }
 
@@ -96,7 +97,7 @@ pub struct Bench {
 
 impl Bench {
     pub fn new() -> Bench {
-        let (platform, peer) = (this_target(), Peer::start());
+        let (platform, peer) = (platform(), Peer::start());
         let listener = listener(&*platform).expect("a listener");
         if let Ok(address) = platform.local_addr(&listener) {
             peer.set_target(&address.to_string());
@@ -138,17 +139,23 @@ fn listener(platform: &dyn Platform) -> io::Result<Descriptor> {
     Ok(listener)
 }
 
+/// Lets time pass, by the clock of the platform.
+pub fn sleep(duration: Duration) {
+    let mut selector = platform().selector().expect("a selector");
+    selector.select(Some(duration), &mut Vec::new()).expect("waiting works");
+}
+
 /// Tries until there is a result.
 #[track_caller]
 pub fn wait_until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
-    let platform = this_target();
+    let platform = platform();
     let deadline = platform.now() + PATIENCE;
     loop {
         if let Some(result) = attempt() {
             return result;
         }
         assert!(platform.now() < deadline, "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(1));
+        sleep(Duration::from_millis(1));
     }
 }
 

@@ -2,9 +2,12 @@
 
 /// FNV-1a of the first `length` bytes of the pattern with `seed`.
 pub fn pattern_checksum(length: u64, seed: u8) -> u64 {
-    (0..length).fold(0xcbf2_9ce4_8422_2325, |hash, index| {
-        (hash ^ u64::from(pattern_byte(index, seed))).wrapping_mul(0x0100_0000_01b3)
-    })
+    checksum_of(0xcbf2_9ce4_8422_2325, (0..length).map(|index| pattern_byte(index, seed)))
+}
+
+/// The checksum `before`, carried on over these bytes.
+pub fn checksum_of(before: u64, bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(before, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The pattern's byte at `index`.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use selectio_platform::{Descriptor, Interest, Platform, Selector, this_target};
 
-use super::PATIENCE;
+use crate::support::PATIENCE;
 
 pub struct Control {
     platform: Rc<dyn Platform>,
@@ -43,7 +43,7 @@ pub fn open() -> Control {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
         Err(error) => panic!("accepting works: {error}"),
     };
-    Control::new(super::wait_until("the peer connects", accept))
+    Control::new(crate::support::wait_until("the peer connects", accept))
 }
 
 impl Control {

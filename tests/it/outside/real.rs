@@ -1,34 +1,24 @@
-//! The test's side of the peer's protocol: clients that live outside and do as they are told.
+//! The outside world of a process or a guest: the test's side of the peer's protocol.
+
+mod control;
 
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::rc::Rc;
 
-use super::control::{self, Control};
-use super::wait_until;
+use selectio_platform::{Platform, this_target};
+
+use crate::support::{Received, State};
+use control::Control;
+
+/// The world that this test is in.
+pub fn platform() -> Rc<dyn Platform> {
+    this_target()
+}
 
 /// Plays the clients of one test.
 pub struct Peer {
     control: RefCell<Control>,
-}
-
-/// How a client sees its connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Open,
-    Eof,
-    Reset,
-    Connecting,
-}
-
-/// What a client has received so far.
-#[derive(Debug)]
-pub struct Received {
-    pub length: u64,
-    pub checksum: u64,
-    pub state: State,
-    /// All of it, while it is short.
-    pub bytes: Vec<u8>,
 }
 
 impl Peer {
@@ -141,21 +131,6 @@ impl Client {
             },
             bytes: from_hex(field()),
         }
-    }
-
-    /// What it has received so far, as text.
-    pub fn text(&self) -> String {
-        String::from_utf8(self.received().bytes).expect("text")
-    }
-
-    pub fn state(&self) -> State {
-        self.received().state
-    }
-
-    /// Waits until it sees that its connection has ended so.
-    #[track_caller]
-    pub fn wait_for_state(&self, state: State) {
-        wait_until(&format!("the client sees {state:?}"), || (self.state() == state).then_some(()));
     }
 }
 

@@ -1,0 +1,27 @@
+//! The portable tests once more, natively in a simulated network; and what can only be tested there.
+#![cfg(not(target_family = "wasm"))]
+
+#[path = "../it/blocking.rs"]
+mod blocking;
+#[path = "../it/connect.rs"]
+mod connect;
+#[path = "../it/contract.rs"]
+mod contract;
+#[path = "../it/datagrams.rs"]
+mod datagrams;
+#[path = "../it/delegate.rs"]
+mod delegate;
+#[path = "../it/dispatcher.rs"]
+mod dispatcher;
+#[path = "../it/lines.rs"]
+mod lines;
+#[path = "../it/outside/simulated.rs"]
+mod outside;
+#[path = "../it/sending.rs"]
+mod sending;
+#[path = "../it/sockets.rs"]
+mod sockets;
+#[path = "../it/support/mod.rs"]
+mod support;
+#[path = "../it/timers.rs"]
+mod timers;
