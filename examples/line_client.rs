@@ -2,7 +2,10 @@
 //!
 //! ```sh
 //! cargo run --example echo -- 127.0.0.1:7000 &
-//! cargo run --example line_client -- 127.0.0.1:7000
+//! cargo run --example line_client -- 127.0.0.1:7000      # native
+//!
+//! cargo build --target wasm32-wasip1 --example line_client
+//! selectio run --tcpconnect 127.0.0.1:7000 target/wasm32-wasip1/debug/examples/line_client.wasm 127.0.0.1:7000
 //! ```
 
 use std::io;
@@ -11,14 +14,13 @@ use selectio::{AsyncSocket, Delegate, Dispatcher, MainError, Shutdown};
 
 const USAGE: &str = "usage: line_client HOST:PORT\n
 Connects to HOST:PORT, sends the lines of standard input, and prints the lines that come back. Ends when
-the server does. Native only: as WebAssembly a program can't connect out.";
+the server does. As WebAssembly it takes the connection that the host made.";
 
 fn main() -> Result<(), MainError> {
-    let (host, port) = address_from_command_line();
     let dispatcher = Dispatcher::new()?;
-    let client = AsyncSocket::new()?;
+    let client = AsyncSocket::connection(&address_from_command_line())?;
     client.set_handle_connect(|client, _| {
-        eprintln!("line_client: connected from {client}");
+        eprintln!("line_client: connected over {client}");
         Ok(())
     });
     client.set_handle_read(|client, _| {
@@ -36,7 +38,6 @@ fn main() -> Result<(), MainError> {
         eprintln!("line_client: {error}");
         std::process::exit(1);
     });
-    client.connect(&host, port)?;
     dispatcher.register(&client)?;
     dispatcher.register(&input_for(client)?)?;
     dispatcher.run()?;
@@ -58,22 +59,17 @@ fn input_for(client: AsyncSocket) -> io::Result<Delegate> {
     Ok(input)
 }
 
-fn address_from_command_line() -> (String, u16) {
+fn address_from_command_line() -> String {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [help] if help == "--help" || help == "-h" => {
             println!("{USAGE}");
             std::process::exit(0);
         }
-        [address] => {
-            if let Some((host, port)) = address.rsplit_once(':')
-                && let Ok(port) = port.parse()
-            {
-                return (host.to_owned(), port);
-            }
+        [address] if address.contains(':') => address.clone(),
+        _ => {
+            eprintln!("line_client: expected one HOST:PORT, got {arguments:?}; see --help");
+            std::process::exit(2);
         }
-        _ => {}
     }
-    eprintln!("line_client: expected one HOST:PORT, got {arguments:?}; see --help");
-    std::process::exit(2);
 }

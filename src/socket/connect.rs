@@ -3,14 +3,50 @@
 use std::io;
 use std::net::SocketAddr;
 
-use selectio_platform::{Address, Connect, Domain};
+use selectio_platform::{Address, Connect, Domain, Preopen, Type, this_target};
 
+use super::preopened::{parse_address, take_preopened};
 use super::{AsyncSocket, wrong_state};
 use crate::dispatcher::Dispatcher;
 use crate::error::{in_operation, misuse};
 use crate::status::SocketStatus;
 
 impl AsyncSocket {
+    /// A connection to `address`, made or under way: the one entry that is the same in both worlds.
+    ///
+    /// It is the stream that the host connected for this program under the name `address`, or else the next
+    /// one without an owner; only when there is none, a new socket that connects to `address`, which is
+    /// `HOST:PORT`. Either way `handle_connect` is called when it is registered and stands.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1 when the host passed no stream, with the way to pass one; `InvalidInput` when
+    /// `address` is neither a name nor an address; otherwise as for [`connect`](AsyncSocket::connect).
+    ///
+    /// ```no_run
+    /// # fn main() -> std::io::Result<()> {
+    /// use selectio::AsyncSocket;
+    ///
+    /// let client = AsyncSocket::connection("127.0.0.1:7000")?;
+    /// client.send("sent as soon as the connection stands\n")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn connection(address: &str) -> io::Result<AsyncSocket> {
+        let platform = this_target();
+        if let Some(Preopen { descriptor, name, .. }) = take_preopened(&*platform, address, false)? {
+            return Ok(AsyncSocket::adopt(platform, descriptor, SocketStatus::Connecting, Type::Stream, name));
+        }
+        let operation = format!("connection({address:?})");
+        if !platform.caps().connect {
+            // The refusal of this call says how to pass a stream.
+            platform.resolve("", 0).map_err(|error| in_operation(&operation, &error))?;
+        }
+        let (host, port) = parse_address(&operation, address)?;
+        let socket = AsyncSocket::new()?;
+        socket.connect(host, port)?;
+        Ok(socket)
+    }
+
     /// Starts to connect to a name or an address; `handle_connect` is called when the connection stands.
     /// All addresses of a name are tried in turn, and only when the last one fails the socket's
     /// `handle_error` is called. Looking up a name blocks. Natively only.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use selectio_platform::{Address, Domain, Preopen, SocketOption, Type, this_target};
 
+use super::preopened::{parse_address, take_preopened};
 use super::{AsyncSocket, wrong_state};
 use crate::error::{in_operation, misuse};
 use crate::status::SocketStatus;
@@ -25,13 +26,7 @@ impl AsyncSocket {
     /// when `address` is neither a name nor an address; otherwise those of binding, such as `AddrInUse`.
     pub fn listener(address: &str) -> io::Result<AsyncSocket> {
         let platform = this_target();
-        let mut named = |preopen: &Preopen| preopen.is_listener && preopen.name == address;
-        let mut any = |preopen: &Preopen| preopen.is_listener;
-        let preopen = match platform.take_preopened(&mut named)? {
-            Some(preopen) => Some(preopen),
-            None => platform.take_preopened(&mut any)?,
-        };
-        if let Some(Preopen { descriptor, name, .. }) = preopen {
+        if let Some(Preopen { descriptor, name, .. }) = take_preopened(&*platform, address, true)? {
             return Ok(AsyncSocket::adopt(platform, descriptor, SocketStatus::Listening, Type::Stream, name));
         }
         AsyncSocket::bound_listener(address).map_err(|error| in_operation(&format!("listener({address:?})"), &error))
@@ -43,7 +38,7 @@ impl AsyncSocket {
             // The refusal of this call says how to pass a listener.
             platform.socket(Domain::Ipv4, Type::Stream, None)?;
         }
-        let (host, port) = parse_address(address)?;
+        let (host, port) = parse_address("listener", address)?;
         let mut last_error = misuse("resolve", "the name has no address: check its spelling");
         for address in platform.resolve(host, port)? {
             match AsyncSocket::listener_at(address) {
@@ -165,11 +160,4 @@ impl AsyncSocket {
         }
         Ok(())
     }
-}
-
-fn parse_address(address: &str) -> io::Result<(&str, u16)> {
-    let parsed = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-    let (host, port) =
-        parsed.ok_or_else(|| misuse("listener", &format!("{address:?} is no HOST:PORT: write 127.0.0.1:7000")))?;
-    Ok((host.trim_start_matches('[').trim_end_matches(']'), port))
 }

@@ -9,6 +9,7 @@ mod finish;
 mod handlers;
 mod interop;
 mod listen;
+mod preopened;
 mod receive;
 mod transmit;
 

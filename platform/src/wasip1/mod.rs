@@ -21,7 +21,8 @@ use crate::{
 const PASS_A_LISTENER: &str = "pass the program a listening socket: \
     `selectio run --tcplisten 127.0.0.1:7000 program.wasm`, \
     or `wasmtime run -S preview2=n -S tcplisten=127.0.0.1:7000 program.wasm` (wasmtime 46 and older)";
-const PASS_A_STREAM: &str = "let the host connect and pass the open stream to the program";
+const PASS_A_STREAM: &str = "let the host connect and pass the program the open stream: \
+    `selectio run --tcpconnect 127.0.0.1:7000 program.wasm`";
 const HOST_SETS: &str = "the host sets the options of its sockets";
 const NO_DATAGRAMS: &str = "preview1 has only streams: use a stream";
 const HOST_KNOWS: &str = "only the host knows the addresses of its sockets";
@@ -99,7 +100,8 @@ impl Platform for Wasip1 {
     }
 
     fn connect_result(&self, _: &Descriptor) -> io::Result<()> {
-        self.refuse("connecting", PASS_A_STREAM)
+        // The host passes streams that are connected.
+        Ok(())
     }
 
     fn recv(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
@@ -147,7 +149,7 @@ impl Platform for Wasip1 {
     }
 
     fn resolve(&self, _: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
-        self.refuse("looking up a name", PASS_A_STREAM)
+        self.refuse("connecting or looking up a name", PASS_A_STREAM)
     }
 
     fn stdin(&self) -> io::Result<Descriptor> {
