@@ -15,6 +15,7 @@ mod delegate;
 mod dispatcher;
 #[path = "../it/lines.rs"]
 mod lines;
+mod network;
 #[path = "../it/outside/simulated.rs"]
 mod outside;
 #[path = "../it/sending.rs"]
