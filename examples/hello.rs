@@ -3,9 +3,10 @@
 use selectio::{AsyncSocket, Dispatcher, MainError};
 
 fn main() -> Result<(), MainError> {
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:7000".to_owned());
     let dispatcher = Dispatcher::new()?;
-    let server = AsyncSocket::listener("127.0.0.1:7000")?;
-    println!("listening on {server}");
+    let server = AsyncSocket::listener(&address)?;
+    println!("hello: listening on {server}");
     server.set_handle_accept(|server, dispatcher| {
         while let Some((client, _peer)) = server.accept_addr()? {
             client.set_handle_read(|client, _| {

@@ -8,10 +8,28 @@ use std::time::Duration;
 
 /// Runs WASI preview1 programs with sockets that the host opens for them.
 #[derive(Parser)]
-#[command(name = "selectio", version)]
+#[command(name = "selectio", version, arg_required_else_help = false, subcommand_required = true)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl CommandLine {
+    /// Reads this process's command line. Help goes to standard output; what is wrong goes to standard
+    /// error in one line, with exit code 2.
+    pub(crate) fn read() -> CommandLine {
+        CommandLine::try_parse().unwrap_or_else(|error| {
+            if !error.use_stderr() {
+                error.exit();
+            }
+            // The first paragraph says what is wrong, the others how calls look in general.
+            let text = error.render().to_string();
+            let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+            let problem = lines.join(" ");
+            eprintln!("selectio: {} (more: selectio run --help)", problem.trim_start_matches("error: "));
+            std::process::exit(2);
+        })
+    }
 }
 
 #[derive(Subcommand)]

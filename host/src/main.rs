@@ -5,13 +5,12 @@ mod descriptor_limit;
 mod quantity;
 mod signals;
 
-use clap::Parser;
 use command_line::{Command, CommandLine};
 use selectio_host::{Error, Preopen};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Command::Run(arguments) = CommandLine::parse().command;
+    let Command::Run(arguments) = CommandLine::read().command;
     match run(*arguments) {
         // The kernel keeps eight bits of it.
         Ok(code) => ExitCode::from(code as u8),

@@ -1,4 +1,4 @@
-//! `line_client`: connects out, which only a native program can.
+//! `line_client`: connects out; as a guest it takes the connection that the host made.
 
 mod native {
     use std::io::Write;
@@ -40,12 +40,33 @@ mod native {
 }
 
 mod wasm {
-    use selectio_driver::World;
+    use std::io::Write;
+    use std::process::Command;
 
-    use crate::run;
+    use selectio_driver::process::{Process, Stream};
+    use selectio_driver::{World, cargo};
+
+    use crate::{LIMIT, run, start};
 
     #[test]
-    fn says_so_in_one_line_that_it_cannot_connect_out() {
+    fn sends_its_input_over_the_connection_that_the_host_made() {
+        let program = start("echo", World::Native, &[]);
+        let address = program.address.to_string();
+        let module = cargo::example("line_client", World::Wasm).expect("line_client builds");
+        let mut command = Command::new(cargo::host().expect("the host builds"));
+        command.args(["run", "--tcpconnect", &address]).arg(module).arg(&address);
+        let mut process = Process::start(command).expect("the host starts");
+        let mut input = process.input().expect("its input is piped");
+        input.write_all(b"one\ntwo\n").expect("it reads");
+        let both = |text: &str| (text == "one\ntwo\n").then_some(());
+        process.wait_for(Stream::Stdout, LIMIT, both).expect("both lines come back");
+        drop(input);
+        let status = process.wait(LIMIT).expect("it ends with its input");
+        assert!(status.success(), "{}", process.all_output());
+    }
+
+    #[test]
+    fn says_so_in_one_line_when_the_host_made_no_connection() {
         run("line_client", World::Wasm, &["127.0.0.1:7000"]).expect_refusal(1, "not possible on wasip1");
     }
 }

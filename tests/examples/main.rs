@@ -20,6 +20,7 @@ macro_rules! in_both_worlds {
 mod chat;
 mod echo;
 mod line_client;
+mod readme;
 mod start_and_end;
 mod tasks;
 mod wasm;

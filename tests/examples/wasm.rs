@@ -48,4 +48,5 @@ fn a_guest_without_a_socket_says_how_to_pass_one() {
     for name in ["echo", "chat", "tasks"] {
         run(name, World::Wasm, &[]).expect_refusal(1, "--tcplisten");
     }
+    run("line_client", World::Wasm, &["127.0.0.1:7000"]).expect_refusal(1, "--tcpconnect");
 }
