@@ -7,17 +7,26 @@ mod blocking;
 mod connect;
 #[path = "../it/contract.rs"]
 mod contract;
+#[path = "../it/conversation.rs"]
+mod conversation;
 #[path = "../it/datagrams.rs"]
 mod datagrams;
 #[path = "../it/delegate.rs"]
 mod delegate;
 #[path = "../it/dispatcher.rs"]
 mod dispatcher;
+mod exhaustive;
+#[path = "../it/handlers.rs"]
+mod handlers;
 #[path = "../it/lines.rs"]
 mod lines;
 mod network;
 #[path = "../it/outside/simulated.rs"]
 mod outside;
+#[path = "../it/pitfalls.rs"]
+mod pitfalls;
+#[path = "../it/programs.rs"]
+mod programs;
 #[path = "../it/sending.rs"]
 mod sending;
 #[path = "../it/sockets.rs"]
