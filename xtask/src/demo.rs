@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use selectio_driver::cargo::WASM_TARGET;
 use selectio_driver::transcript::{self, Transcript, Verdict};
 use selectio_driver::{Program, World, conversation};
 
@@ -11,7 +12,7 @@ use crate::toolchain;
 
 /// Plays the conversation in both worlds and compares. The exit code is the verdict.
 pub fn run() -> Result<ExitCode> {
-    toolchain::ensure_wasm_target()?;
+    toolchain::ensure_target(WASM_TARGET)?;
     let (native_heading, native) = play(World::Native)?;
     let (wasm_heading, wasm) = play(World::Wasm)?;
 

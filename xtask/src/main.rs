@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod browser;
 mod command_line;
 mod demo;
 mod runner;
@@ -10,6 +11,7 @@ mod table;
 mod tally;
 mod test;
 mod toolchain;
+mod tools;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use selectio_driver::cargo::WASM_TARGET;
 use selectio_driver::{World, program};
 
 use crate::toolchain;
@@ -13,7 +14,7 @@ use crate::toolchain;
 pub fn run(example: &str, wasm: bool, listen: SocketAddr) -> Result<ExitCode> {
     let world = if wasm { World::Wasm } else { World::Native };
     if wasm {
-        toolchain::ensure_wasm_target()?;
+        toolchain::ensure_target(WASM_TARGET)?;
     }
     let mut command = program::command(example, world, &listen.to_string())?;
     eprintln!("starting example {example} ({world}); Ctrl-C ends it");

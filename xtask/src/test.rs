@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 use selectio_driver::cargo::{self, Executable, WASM_TARGET};
 
+use crate::browser::{self, Engine};
 use crate::tally::Tally;
 use crate::toolchain;
 
@@ -15,42 +16,55 @@ const NATIVE_PACKAGES: [&str; 3] = ["--workspace", "--exclude", "selectio-host"]
 const HOST_PACKAGE: [&str; 3] = ["--release", "--package", "selectio-host"];
 const WASM_PACKAGE: [&str; 4] = ["--package", "selectio", "--target", WASM_TARGET];
 
+/// The library's own tests and the portable ones: the others need processes or sockets.
+const BROWSER_PACKAGE: [&str; 7] = ["--package", "selectio", "--target", browser::TARGET, "--lib", "--test", "it"];
+
 /// How the names of the portable tests begin: the unit tests of the library and the tests of `it`.
 const PORTABLE_PREFIXES: [&str; 2] = ["lib selectio: ", "test it: "];
 
 /// The module of the tests in `examples` that need the WebAssembly target.
 const WASM_MODULE: &str = "wasm::";
 
+/// The tests of one target, or why there were none.
+struct Outcome {
+    target: &'static str,
+    tally: Result<Tally>,
+}
+
 /// Runs all tests and prints what they came to.
 pub fn run() -> Result<ExitCode> {
-    let wasm_target = toolchain::ensure_wasm_target();
-    if env::var_os("CI").is_some() {
-        wasm_target.as_ref().map_err(|error| anyhow::anyhow!("{error:#}"))?;
-    }
+    let wasm_target = toolchain::ensure_target(WASM_TARGET);
     let native = run_native(wasm_target.is_ok())?;
-    let wasm = match &wasm_target {
-        Ok(()) => Some(run_wasm()?),
-        Err(_) => None,
-    };
-    let mut failures: Vec<String> = Vec::new();
-    failures.extend(native.failed.iter().map(|name| format!("native: {name}")));
-    if let Some(wasm) = &wasm {
-        failures.extend(wasm.failed.iter().map(|name| format!("{WASM_TARGET}: {name}")));
-        failures.extend(differences(&native, wasm));
-    }
+    let mut others = vec![Outcome { target: WASM_TARGET, tally: wasm_target.and_then(|()| run_wasm()) }];
+    others.extend(Engine::ALL.map(|engine| Outcome { target: engine.name(), tally: run_in_javascript(engine) }));
 
+    let mut failures: Vec<String> = native.failed.iter().map(|name| format!("native: {name}")).collect();
+    for Outcome { target, tally } in &others {
+        match tally {
+            Ok(tally) => {
+                failures.extend(tally.failed.iter().map(|name| format!("{target}: {name}")));
+                failures.extend(differences(&native, target, tally));
+            }
+            // What is tested must not depend on what happens to be installed.
+            Err(error) if env::var_os("CI").is_some() => failures.push(format!("{target}: {error:#}")),
+            Err(_) => {}
+        }
+    }
     println!();
     for failure in &failures {
         println!("failed: {failure}");
     }
     summarize("native", &native);
-    if let Some(wasm) = &wasm {
-        summarize(WASM_TARGET, wasm);
+    let mut passed = native.passed.len();
+    for Outcome { target, tally } in &others {
+        match tally {
+            Ok(tally) => {
+                passed += tally.passed.len();
+                summarize(target, tally);
+            }
+            Err(error) => println!("{target}: SKIPPED, nothing was tested there: {error:#}"),
+        }
     }
-    if let Err(error) = &wasm_target {
-        println!("{WASM_TARGET}: SKIPPED, nothing was tested there: {error:#}");
-    }
-    let passed = native.passed.len() + wasm.map_or(0, |wasm| wasm.passed.len());
     println!("{passed} passed, {} failed", failures.len());
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -83,6 +97,17 @@ fn run_wasm() -> Result<Tally> {
         tally.extend(run_binary(WASM_TARGET, &binary, command)?);
     }
     tally.extend(run_documentation_tests(WASM_TARGET, &WASM_PACKAGE)?);
+    Ok(tally)
+}
+
+fn run_in_javascript(engine: Engine) -> Result<Tally> {
+    engine.check()?;
+    toolchain::ensure_target(browser::TARGET)?;
+    let runner = browser::runner()?;
+    let mut tally = Tally::default();
+    for binary in build_tests(browser::TARGET, &BROWSER_PACKAGE)? {
+        tally.extend(run_binary(engine.name(), &binary, engine.command(&runner, &binary))?);
+    }
     Ok(tally)
 }
 
@@ -121,13 +146,13 @@ fn portable(tally: &Tally) -> BTreeSet<&str> {
     tally.ran().into_iter().filter(is_portable).collect()
 }
 
-/// The portable tests that ran in one world only. A test that silently doesn't run is as bad as one that fails.
-fn differences(native: &Tally, wasm: &Tally) -> Vec<String> {
-    let (native, wasm) = (portable(native), portable(wasm));
-    let only = |target: &str, name: &&str| format!("portable, but ran only on {target}: {name}");
-    let native_only = native.difference(&wasm).map(|name| only("native", name));
-    let wasm_only = wasm.difference(&native).map(|name| only(WASM_TARGET, name));
-    native_only.chain(wasm_only).collect()
+/// The portable tests that ran on one of two targets only. A test that silently doesn't run is as bad as one that
+/// fails.
+fn differences(native: &Tally, target: &str, other: &Tally) -> Vec<String> {
+    let (native, other) = (portable(native), portable(other));
+    let not_there = native.difference(&other).map(|name| format!("portable, but did not run on {target}: {name}"));
+    let only_there = other.difference(&native).map(|name| format!("portable, but ran only on {target}: {name}"));
+    not_there.chain(only_there).collect()
 }
 
 fn summarize(target: &str, tally: &Tally) {
@@ -155,8 +180,8 @@ mod tests {
         let native = tally(&["test it: a", "test it: b", "test native: c", "test examples: d", "lib selectio: e"]);
         let wasm = tally(&["test it: a", "lib selectio: e", "test it: f"]);
         let expected =
-            ["portable, but ran only on native: test it: b", "portable, but ran only on wasm32-wasip1: test it: f"];
-        assert_eq!(differences(&native, &wasm), expected);
-        assert!(differences(&native, &native).is_empty());
+            ["portable, but did not run on there: test it: b", "portable, but ran only on there: test it: f"];
+        assert_eq!(differences(&native, "there", &wasm), expected);
+        assert!(differences(&native, "there", &native).is_empty());
     }
 }

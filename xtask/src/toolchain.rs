@@ -5,17 +5,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
-use selectio_driver::cargo::WASM_TARGET;
 
-/// Makes sure that programs can be built for wasm32-wasip1: lets rustup add the target if it is missing.
-pub fn ensure_wasm_target() -> Result<()> {
-    if has_target(WASM_TARGET) {
+/// Makes sure that programs can be built for a target: lets rustup add it if it is missing.
+pub fn ensure_target(target: &str) -> Result<()> {
+    if has_target(target) {
         return Ok(());
     }
-    eprintln!("the target {WASM_TARGET} is missing: running `rustup target add {WASM_TARGET}`");
-    let added = Command::new("rustup").args(["target", "add", WASM_TARGET]).status();
-    if !added.is_ok_and(|status| status.success()) || !has_target(WASM_TARGET) {
-        bail!("the target {WASM_TARGET} is missing; `rustup target add {WASM_TARGET}` installs it");
+    eprintln!("the target {target} is missing: running `rustup target add {target}`");
+    let added = Command::new("rustup").args(["target", "add", target]).status();
+    if !added.is_ok_and(|status| status.success()) || !has_target(target) {
+        bail!("the target {target} is missing; `rustup target add {target}` installs it");
     }
     Ok(())
 }

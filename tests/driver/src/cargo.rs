@@ -63,6 +63,14 @@ pub fn command() -> Command {
     command
 }
 
+/// The folder that cargo builds into.
+pub fn target_folder() -> Result<PathBuf> {
+    let output = command().args(["metadata", "--format-version", "1", "--no-deps"]).output()?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).context("`cargo metadata` told nothing")?;
+    let folder = metadata["target_directory"].as_str().context("`cargo metadata` names no target folder")?;
+    Ok(PathBuf::from(folder))
+}
+
 /// Builds the example `name` for `world`, once for each process.
 pub fn example(name: &str, world: World) -> Result<PathBuf> {
     let mut arguments = vec!["build", "--package", "selectio", "--example", name];
