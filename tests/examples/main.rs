@@ -1,4 +1,4 @@
-//! The example programs, driven from outside: natively and as guests of `selectio run`.
+//! The example programs, driven from outside: natively and as guests of a host.
 //!
 //! A guest has no way to be such a test, so there is none of this on WebAssembly targets.
 
@@ -18,19 +18,20 @@ macro_rules! in_both_worlds {
 }
 
 mod chat;
+mod command;
 mod echo;
 mod line_client;
 mod readme;
 mod start_and_end;
 mod tasks;
-mod wasm;
+mod without_sockets;
 
 use std::process::Command;
 use std::time::Duration;
 
 use selectio_driver::client::{Client, Received};
 use selectio_driver::process::{Process, Stream};
-use selectio_driver::{Program, World, cargo, program};
+use selectio_driver::{Host, Program, World, cargo};
 
 /// How long anything that has to happen may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -72,12 +73,19 @@ struct Ended {
 #[track_caller]
 fn run(name: &str, world: World, arguments: &[&str]) -> Ended {
     let executable = cargo::example(name, world).expect("the example builds");
-    let mut command = match world {
-        World::Native => Command::new(executable),
-        World::Wasm => program::guest(&cargo::host().expect("the host builds"), &executable, &[]),
+    let (host, mut command) = match world {
+        World::Native => (None, Command::new(executable)),
+        World::Wasm => {
+            let host = Host::chosen().expect("a host");
+            (Some(host), host.command(&executable, &[]).expect("the host builds"))
+        }
     };
     command.args(arguments);
-    Ended::of(command)
+    let mut ended = Ended::of(command);
+    if let Some(host) = host {
+        ended.stderr = host.without_own_lines(&ended.stderr);
+    }
+    ended
 }
 
 impl Ended {

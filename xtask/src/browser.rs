@@ -6,8 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use selectio_driver::cargo::{self, Executable};
+use selectio_driver::tool::Tool;
 
-use crate::tools::{Tool, is_installed};
+use crate::toolchain::is_installed;
 
 /// The target, whose platform is the simulated network.
 pub const TARGET: &str = "wasm32-unknown-unknown";

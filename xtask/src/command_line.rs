@@ -5,9 +5,9 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
-use selectio_driver::cargo;
+use selectio_driver::{Host, cargo};
 
 /// Runs selectio's demonstration, its tests and its examples.
 ///
@@ -32,7 +32,11 @@ pub enum Task {
     /// Closes with the number of tests on each target. Fails if a test fails, or if the portable tests that ran
     /// natively are not those that ran on wasm32-wasip1. If that target can't be set up, the native tests still run
     /// and the summary says what was skipped; with CI set in the environment, that is a failure.
-    Test,
+    Test {
+        /// Run the tests of guests on this host, and no others; a host of another project is installed first, once.
+        #[arg(long, value_parser = PossibleValuesParser::new(Host::ALL.map(Host::name)).try_map(|name| name.parse::<Host>()))]
+        host: Option<Host>,
+    },
     /// Start an example to play with by hand; Ctrl-C ends it.
     ///
     /// It prints where it listens; `nc 127.0.0.1 7000` is a client for all of them.
@@ -126,6 +130,7 @@ mod tests {
             vec!["xtask", "serve", "no-such-example"],
             vec!["xtask", "serve", "echo", "--listen", "nowhere"],
             vec!["xtask", "demo", "--fast"],
+            vec!["xtask", "test", "--host", "nowhere"],
         ] {
             let line = refusal(&arguments);
             assert!(line.starts_with("error: ") && !line.contains('\n'), "{line}");

@@ -11,7 +11,6 @@ mod table;
 mod tally;
 mod test;
 mod toolchain;
-mod tools;
 
 use std::process::ExitCode;
 
@@ -34,7 +33,8 @@ fn main() -> ExitCode {
     };
     let outcome = match task {
         Task::Demo => demo::run(),
-        Task::Test => test::run(),
+        Task::Test { host: None } => test::run(),
+        Task::Test { host: Some(host) } => test::run_guests(host),
         Task::Serve { example, wasm, listen } => serve::run(&example, wasm, listen),
         Task::Runner { module, arguments } => runner::run(&module, &arguments),
     };

@@ -7,18 +7,18 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use selectio_driver::{cargo, guest_tests, program};
+use selectio_driver::{Host, guest_tests};
 
-/// Builds the host if it is not up to date, then runs `module` under it.
+/// Builds the host if it is not up to date, or installs it, then runs `module` under it.
 pub fn run(module: &Path, arguments: &[String]) -> Result<ExitCode> {
-    let host = cargo::host()?;
+    let host = Host::chosen()?;
     if is_test_binary(module) {
-        let exit_code = guest_tests::run(&host, module, arguments)?;
+        let exit_code = guest_tests::run(host, module, arguments)?;
         return Ok(ExitCode::from(u8::try_from(exit_code).unwrap_or(u8::MAX)));
     }
-    let mut command = program::guest(&host, module, &[listen_address(arguments)]);
+    let mut command = host.command(module, &[listen_address(arguments).to_owned()])?;
     command.args(arguments);
-    Err(command.exec()).with_context(|| format!("{} could not be started", host.display()))
+    Err(command.exec()).with_context(|| format!("{host} could not be started"))
 }
 
 /// Cargo keeps test binaries in a folder `deps`; examples, programs and documentation tests lie elsewhere.

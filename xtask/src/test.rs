@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use selectio_driver::cargo::{self, Executable, WASM_TARGET};
+use selectio_driver::{Host, host};
 
 use crate::browser::{self, Engine};
 use crate::tally::Tally;
@@ -14,6 +15,8 @@ use crate::toolchain;
 /// The packages whose native tests are built in debug mode: all but the host, which is only ever built in release.
 const NATIVE_PACKAGES: [&str; 3] = ["--workspace", "--exclude", "selectio-host"];
 const HOST_PACKAGE: [&str; 3] = ["--release", "--package", "selectio-host"];
+/// What drives the examples from outside.
+const EXAMPLE_TESTS: [&str; 4] = ["--package", "selectio", "--test", "examples"];
 const WASM_PACKAGE: [&str; 4] = ["--package", "selectio", "--target", WASM_TARGET];
 
 /// The library's own tests and the portable ones: the others need processes or sockets.
@@ -35,7 +38,7 @@ struct Outcome {
 pub fn run() -> Result<ExitCode> {
     let wasm_target = toolchain::ensure_target(WASM_TARGET);
     let native = run_native(wasm_target.is_ok())?;
-    let mut others = vec![Outcome { target: WASM_TARGET, tally: wasm_target.and_then(|()| run_wasm()) }];
+    let mut others = vec![Outcome { target: WASM_TARGET, tally: wasm_target.and_then(|()| run_wasm(Host::Selectio)) }];
     others.extend(Engine::ALL.map(|engine| Outcome { target: engine.name(), tally: run_in_javascript(engine) }));
 
     let mut failures: Vec<String> = native.failed.iter().map(|name| format!("native: {name}")).collect();
@@ -69,6 +72,25 @@ pub fn run() -> Result<ExitCode> {
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Runs the tests of guests on `host`: the portable ones, and the examples driven from outside.
+pub fn run_guests(host: Host) -> Result<ExitCode> {
+    toolchain::ensure_target(WASM_TARGET)?;
+    host.executable()?;
+    let mut tally = run_wasm(host)?;
+    for binary in build_tests("native", &EXAMPLE_TESTS)? {
+        let mut command = Command::new(&binary.path);
+        command.arg(WASM_MODULE);
+        tally.extend(run_binary(&host.to_string(), &binary, on(host, command))?);
+    }
+    println!();
+    for failure in &tally.failed {
+        println!("failed: {failure}");
+    }
+    summarize(&format!("{WASM_TARGET} on {host}"), &tally);
+    let is_good = tally.failed.is_empty() && !portable(&tally).is_empty();
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn run_native(has_wasm_target: bool) -> Result<Tally> {
     let mut skipping: &[&str] = &[];
     if has_wasm_target {
@@ -88,13 +110,13 @@ fn run_native(has_wasm_target: bool) -> Result<Tally> {
     Ok(tally)
 }
 
-fn run_wasm() -> Result<Tally> {
+fn run_wasm(host: Host) -> Result<Tally> {
     let runner = env::current_exe().context("the path of this program is unknown")?;
     let mut tally = Tally::default();
     for binary in build_tests(WASM_TARGET, &WASM_PACKAGE)? {
         let mut command = Command::new(&runner);
         command.arg("runner").arg(&binary.path);
-        tally.extend(run_binary(WASM_TARGET, &binary, command)?);
+        tally.extend(run_binary(WASM_TARGET, &binary, on(host, command))?);
     }
     tally.extend(run_documentation_tests(WASM_TARGET, &WASM_PACKAGE)?);
     Ok(tally)
@@ -109,6 +131,12 @@ fn run_in_javascript(engine: Engine) -> Result<Tally> {
         tally.extend(run_binary(engine.name(), &binary, engine.command(&runner, &binary))?);
     }
     Ok(tally)
+}
+
+/// `command`, with its guests on `host`.
+fn on(host: Host, mut command: Command) -> Command {
+    command.env(host::VARIABLE, host.name());
+    command
 }
 
 fn build_tests(target: &str, packages: &[&str]) -> Result<Vec<Executable>> {

@@ -1,8 +1,8 @@
 //! Runs a test binary as guest, one host process for each test.
 //!
 //! A WebAssembly guest can't unwind: the first test that fails ends the process, and the tests after it with it. So
-//! each test gets a process of its own, a listener named `under-test` for its dispatcher, and one named `control`
-//! through which it asks a [`peer`] to play its clients. The guest's own test harness chooses the tests and judges
+//! each test gets a process of its own, a first listener for its dispatcher, and a second one through which it asks a
+//! [`peer`] to play its clients. The guest's own test harness chooses the tests and judges
 //! them; what is printed looks like its report for one binary.
 
 use std::collections::BTreeSet;
@@ -15,18 +15,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 
+use crate::guest::Guest;
+use crate::host::Host;
 use crate::peer;
 use crate::process::{Process, Stream};
-use crate::program;
 
 /// How long one test may take.
 const TEST_LIMIT: Duration = Duration::from_secs(60);
 
 /// How many tests run at once.
 const WORKERS: usize = 2;
-
-/// The listeners of each test: one to test with, one for the connection to the peer.
-const LISTENERS: [&str; 2] = ["under-test=127.0.0.1:0", "control=127.0.0.1:0"];
 
 /// How a test went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +34,9 @@ enum Outcome {
     Ignored,
 }
 
-/// Runs the tests of `module` under the host at `host`; `arguments` are those of the test harness. Returns the exit
+/// Runs the tests of `module` under `host`; `arguments` are those of the test harness. Returns the exit
 /// code: 0, or 101 if a test failed, as a test binary does.
-pub fn run(host: &Path, module: &Path, arguments: &[String]) -> Result<i32> {
+pub fn run(host: Host, module: &Path, arguments: &[String]) -> Result<i32> {
     let has = |option: &str| arguments.iter().any(|argument| argument == option);
     if ["--list", "--help", "-h"].into_iter().any(has) {
         let answer = ask(host, module, arguments)?;
@@ -76,20 +74,20 @@ struct Answer {
     stderr: String,
 }
 
-fn ask(host: &Path, module: &Path, arguments: &[String]) -> Result<Answer> {
-    let mut command = program::guest(host, module, &[]);
+fn ask(host: Host, module: &Path, arguments: &[String]) -> Result<Answer> {
+    let mut command = host.command(module, &[])?;
     command.args(arguments);
     let mut process = Process::start(command)?;
     let status = process.wait(TEST_LIMIT)?;
     Ok(Answer {
         exit_code: status.code().unwrap_or(101),
         stdout: process.output(Stream::Stdout),
-        stderr: process.output(Stream::Stderr),
+        stderr: host.without_own_lines(&process.output(Stream::Stderr)),
     })
 }
 
 /// The names of the tests that the harness chooses for these arguments, or the answer with which it refuses them.
-fn list(host: &Path, module: &Path, arguments: &[String]) -> Result<Result<Vec<String>, Answer>> {
+fn list(host: Host, module: &Path, arguments: &[String]) -> Result<Result<Vec<String>, Answer>> {
     let listing = ["--list", "--format", "terse"].map(str::to_owned);
     let answer = ask(host, module, &[arguments, &listing].concat())?;
     if answer.exit_code != 0 {
@@ -101,7 +99,7 @@ fn list(host: &Path, module: &Path, arguments: &[String]) -> Result<Result<Vec<S
 
 /// What all tests of one run share.
 struct Run<'a> {
-    host: &'a Path,
+    host: Host,
     module: &'a Path,
     ignored: BTreeSet<String>,
     include_ignored: bool,
@@ -152,19 +150,12 @@ impl Run<'_> {
     }
 
     fn run_guest(&self, name: &str) -> Result<(Outcome, String)> {
-        let mut command = program::guest(self.host, self.module, &LISTENERS);
-        command.args([name, "--exact", "--nocapture"]);
+        let mut arguments = vec![name, "--exact", "--nocapture"];
         if self.include_ignored {
-            command.arg("--include-ignored");
+            arguments.push("--include-ignored");
         }
-        let mut process = Process::start(command)?;
-        let (target, control) = process.wait_for(Stream::Stderr, TEST_LIMIT, |text| {
-            let named = |name| {
-                let mut found = program::listeners(text).filter(|it| it.name == Some(name));
-                found.next().map(|it| it.address)
-            };
-            Some((named("under-test")?, named("control")?))
-        })?;
+        let Guest { mut process, listeners } = Guest::start(self.host, self.module, 2, &arguments)?;
+        let (target, control) = (listeners[0], listeners[1]);
         // Connected before the guest asks, so that it finds its peer there. Many tests need none: they have ended by
         // then, or the session ends unused.
         let gone = [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset];

@@ -1,13 +1,16 @@
 //! Drives selectio programs from outside.
 //!
 //! A callback program can't tell much about itself, so this library stands where its users stand: it builds a
-//! program with cargo, starts it natively or as a guest of `selectio run`, connects to it, and writes down what
+//! program with cargo, starts it natively or as a guest of a host, connects to it, and writes down what
 //! comes back. Everything here blocks, on ordinary threads, and every wait has a limit.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`cargo`] | calls cargo and learns where it put what it built |
 //! | [`process`] | one running program: its output, its exit code, its CPU time |
+//! | [`tool`] | a command of another project, installed once |
+//! | [`host`] | what runs guests: `selectio run`, and hosts that others ship |
+//! | [`guest`] | starts a guest and learns where its listeners are |
 //! | [`program`] | starts an example in a [`World`] and learns its address |
 //! | [`client`] | one client that sends and receives lines |
 //! | [`conversation`] | three clients play a fixed script against `chat` |
@@ -21,10 +24,14 @@ pub mod cargo;
 pub mod checksum;
 pub mod client;
 pub mod conversation;
+pub mod guest;
 pub mod guest_tests;
+pub mod host;
 pub mod peer;
 pub mod process;
 pub mod program;
+pub mod tool;
 pub mod transcript;
 
+pub use host::Host;
 pub use program::{Program, World};

@@ -8,6 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::cargo;
+use crate::guest::Guest;
+use crate::host::Host;
 use crate::process::{Process, Stream};
 
 /// How long a program may take from its start until it says where it listens.
@@ -18,7 +20,7 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 pub enum World {
     /// As a process of this machine.
     Native,
-    /// As a WebAssembly guest of `selectio run`.
+    /// As a WebAssembly guest of the chosen [`Host`].
     Wasm,
 }
 
@@ -45,88 +47,66 @@ pub struct Program {
     pub address: SocketAddr,
 }
 
+/// What listens on any free loopback port.
+const ANY_PORT: &str = "127.0.0.1:0";
+
 impl Program {
     /// Builds the example `name` and starts it on a free loopback port, with further `arguments` after the address.
     pub fn start(name: &str, world: World, arguments: &[&str]) -> Result<Program> {
-        let mut command = command(name, world, "127.0.0.1:0")?;
-        command.args(arguments);
-        let process = Process::start(command)?;
-        let stream = match world {
-            World::Native => Stream::Stdout,
-            World::Wasm => Stream::Stderr,
+        // A guest gets the address too, so that its arguments are the same in both worlds.
+        let arguments = [&[ANY_PORT], arguments].concat();
+        let executable = cargo::example(name, world)?;
+        let started = match world {
+            World::Native => start_native(&executable, &arguments),
+            World::Wasm => start_guest(&executable, &arguments),
         };
-        let address = process
-            .wait_for(stream, START_LIMIT, |text| listeners(text).next().map(|found| found.address))
-            .with_context(|| format!("example {name} ({world}) did not say where it listens"))?;
-        Ok(Program { process, address })
+        started.with_context(|| format!("example {name} ({world}) did not say where it listens"))
     }
+}
+
+fn start_native(executable: &Path, arguments: &[&str]) -> Result<Program> {
+    let mut command = Command::new(executable);
+    command.args(arguments);
+    let process = Process::start(command)?;
+    let address = process.wait_for(Stream::Stdout, START_LIMIT, |text| announced(text).next())?;
+    Ok(Program { process, address })
+}
+
+fn start_guest(module: &Path, arguments: &[&str]) -> Result<Program> {
+    let guest = Guest::start(Host::chosen()?, module, 1, arguments)?;
+    Ok(Program { process: guest.process, address: guest.listeners[0] })
 }
 
 /// Builds the example `name`, and the host if `world` needs it; the command that starts it listening on `address`.
 pub fn command(name: &str, world: World, address: &str) -> Result<Command> {
     let executable = cargo::example(name, world)?;
-    Ok(match world {
-        World::Native => {
-            let mut command = Command::new(executable);
-            command.arg(address);
-            command
-        }
-        World::Wasm => {
-            let mut command = guest(&cargo::host()?, &executable, &[address]);
-            // The guest gets the address too, so that its arguments are the same in both worlds.
-            command.arg(address);
-            command
-        }
-    })
+    let mut command = match world {
+        World::Native => Command::new(executable),
+        World::Wasm => Host::chosen()?.command(&executable, &[address.to_owned()])?,
+    };
+    command.arg(address);
+    Ok(command)
 }
 
-/// The command that runs `module` under the host at `host`, with a listener for each of `listen`: `ADDR` or `NAME=ADDR`.
-pub fn guest(host: &Path, module: &Path, listen: &[&str]) -> Command {
-    let mut command = Command::new(host);
-    command.arg("run");
-    for address in listen {
-        command.args(["--tcplisten", address]);
-    }
-    command.arg(module);
-    command
-}
-
-/// A listener that a program announced.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Listener<'a> {
-    /// The name that the host gave it, if it has one.
-    pub name: Option<&'a str>,
-    /// Where it listens.
-    pub address: SocketAddr,
-}
-
-/// The listeners announced in `text`: by an example, `echo: listening on 127.0.0.1:7000`, or by the host,
-/// `selectio: listening on 127.0.0.1:7000 (fd 3, NAME)`.
-pub fn listeners(text: &str) -> impl Iterator<Item = Listener<'_>> {
+/// The addresses of the listeners announced in `text`: by an example, `echo: listening on 127.0.0.1:7000`, or by the
+/// host, `selectio: listening on 127.0.0.1:7000 (fd 3, NAME)`.
+pub fn announced(text: &str) -> impl Iterator<Item = SocketAddr> {
     text.lines().filter_map(|line| {
-        let (address, details) = {
-            let rest = line.split_once(": listening on ")?.1;
-            rest.split_once([' ', ',']).unwrap_or((rest, ""))
-        };
-        let name = details.trim_end_matches(')').split_once(", ").map(|(_, name)| name);
-        Some(Listener { name, address: address.parse().ok()? })
+        let rest = line.split_once(": listening on ")?.1;
+        rest.split([' ', ',']).next()?.parse().ok()
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Listener, listeners};
+    use super::announced;
 
     #[test]
     fn announced_listeners() {
         let text = "echo: listening on 127.0.0.1:7000\nnoise\ntasks: listening on 127.0.0.1:7, patiently\n\
-            selectio: listening on 127.0.0.1:5 (fd 3)\nselectio: listening on [::1]:6 (fd 4, control)\n";
-        let found: Vec<Listener<'_>> = listeners(text).collect();
-        let expected =
-            [("127.0.0.1:7000", None), ("127.0.0.1:7", None), ("127.0.0.1:5", None), ("[::1]:6", Some("control"))];
-        assert_eq!(found.len(), expected.len());
-        for (found, (address, name)) in found.iter().zip(expected) {
-            assert_eq!((found.address.to_string().as_str(), found.name), (address, name));
-        }
+            selectio: listening on 127.0.0.1:5 (fd 3)\nselectio: listening on [::1]:6 (fd 4, control)\n\
+            echo: listening on a socket of the host\n";
+        let found: Vec<String> = announced(text).map(|address| address.to_string()).collect();
+        assert_eq!(found, ["127.0.0.1:7000", "127.0.0.1:7", "127.0.0.1:5", "[::1]:6"]);
     }
 }

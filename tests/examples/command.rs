@@ -1,10 +1,10 @@
-//! The command `selectio`, and a guest that gets less than it needs.
+//! The command `selectio`, called by hand.
 
 use std::process::Command;
 
-use selectio_driver::{World, cargo};
+use selectio_driver::cargo;
 
-use crate::{Ended, run};
+use crate::Ended;
 
 fn selectio(arguments: &[&str]) -> Ended {
     let mut command = Command::new(cargo::host().expect("the host builds"));
@@ -41,12 +41,4 @@ fn an_address_that_is_none_is_named_in_one_line() {
 fn a_module_that_is_missing_or_none_is_named_in_one_line() {
     selectio(&["run", "no-such-file.wasm"]).expect_refusal(1, "no-such-file.wasm");
     selectio(&["run", "Cargo.toml"]).expect_refusal(1, "Cargo.toml");
-}
-
-#[test]
-fn a_guest_without_a_socket_says_how_to_pass_one() {
-    for name in ["echo", "chat", "tasks"] {
-        run(name, World::Wasm, &[]).expect_refusal(1, "--tcplisten");
-    }
-    run("line_client", World::Wasm, &["127.0.0.1:7000"]).expect_refusal(1, "--tcpconnect");
 }

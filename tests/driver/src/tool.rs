@@ -1,10 +1,11 @@
 //! Command-line tools that tests need, installed by cargo into the target folder: once, at pinned versions.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
-use selectio_driver::cargo;
+
+use crate::cargo;
 
 /// A tool from crates.io.
 #[derive(Debug)]
@@ -45,10 +46,4 @@ impl Tool<'_> {
         }
         Ok(executable)
     }
-}
-
-/// Whether a program can be started from the search path.
-pub fn is_installed(program: &str) -> bool {
-    let version = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    version.is_ok_and(|status| status.success())
 }

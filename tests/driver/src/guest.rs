@@ -1,0 +1,71 @@
+//! Starts a program as guest of a [`Host`] and learns where its listeners are.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::host::Host;
+use crate::process::{Process, Stream};
+use crate::program::announced;
+
+/// How long a guest may take until it runs. Hosts compile it before that.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How often a host is started anew because another process took a port that was free just before.
+const CLASHES_MAX: usize = 5;
+
+/// A guest that runs, or has ended.
+#[derive(Debug)]
+pub struct Guest {
+    /// The host's process.
+    pub process: Process,
+    /// Where its listeners are, in the order of their descriptors.
+    pub listeners: Vec<SocketAddr>,
+}
+
+impl Guest {
+    /// Starts `module` with so many listeners on free loopback ports, and waits until they are there.
+    ///
+    /// A host that doesn't tell where they are tells nothing at all, so there it is the guest that has to begin by
+    /// printing a line.
+    pub fn start(host: Host, module: &Path, listeners: usize, arguments: &[&str]) -> Result<Guest> {
+        for _ in 0..CLASHES_MAX {
+            let addresses = if host.announces_listeners() {
+                vec!["127.0.0.1:0".to_owned(); listeners]
+            } else {
+                free_addresses(listeners)?.iter().map(SocketAddr::to_string).collect()
+            };
+            let mut command = host.command(module, &addresses)?;
+            command.args(arguments);
+            let mut process = Process::start(command)?;
+            let found = if host.announces_listeners() {
+                process.wait_for(Stream::Stderr, START_LIMIT, |text| {
+                    let found: Vec<SocketAddr> = announced(text).collect();
+                    (found.len() == listeners).then_some(found)
+                })
+            } else {
+                let printed = process.wait_for(Stream::Stdout, START_LIMIT, |text| (!text.is_empty()).then_some(()));
+                printed.and_then(|()| addresses.iter().map(|address| Ok(address.parse()?)).collect())
+            };
+            match found {
+                Ok(listeners) => return Ok(Guest { process, listeners }),
+                Err(error) if is_clash(&error.to_string()) => drop(process.wait(START_LIMIT)),
+                Err(error) => return Err(error.context(format!("the guest of {host} did not start"))),
+            }
+        }
+        bail!("{CLASHES_MAX} times, the ports that {host} was to listen on were taken by then")
+    }
+}
+
+/// Addresses that nobody listens on now. Another process can still be faster.
+fn free_addresses(count: usize) -> Result<Vec<SocketAddr>> {
+    let listeners: Vec<TcpListener> =
+        (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
+    Ok(listeners.iter().map(TcpListener::local_addr).collect::<std::io::Result<_>>()?)
+}
+
+fn is_clash(error: &str) -> bool {
+    error.contains("Address already in use")
+}

@@ -1,0 +1,127 @@
+//! The hosts that guests run under: this project's own, and two that others ship.
+
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+
+use anyhow::{Result, anyhow};
+
+use crate::cargo;
+use crate::tool::Tool;
+
+/// The variable of the environment that names the host for tests and for `cargo run`.
+pub const VARIABLE: &str = "SELECTIO_TEST_HOST";
+
+/// Something that runs guests with sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Host {
+    /// `selectio run`, built from this workspace.
+    Selectio,
+    /// The command of Wasmtime, in the last version that has sockets for preview1 programs.
+    Wasmtime46,
+    /// The command of wasmi, an interpreter; its WASI is that of Wasmtime 36.
+    Wasmi,
+}
+
+const WASMTIME: Tool<'_> = Tool {
+    package: "wasmtime-cli",
+    version: "46.0.3",
+    executable: "wasmtime",
+    arguments: &[
+        "--no-default-features",
+        "--features",
+        "run,cranelift,compile,parallel-compilation,cache,component-model,wat",
+    ],
+    minutes: 10,
+};
+
+const WASMI: Tool<'_> =
+    Tool { package: "wasmi_cli", version: "2.0.0", executable: "wasmi", arguments: &[], minutes: 3 };
+
+impl Host {
+    /// All of them.
+    pub const ALL: [Host; 3] = [Host::Selectio, Host::Wasmtime46, Host::Wasmi];
+
+    /// The one that [`VARIABLE`] names, else this project's own.
+    pub fn chosen() -> Result<Host> {
+        match env::var(VARIABLE) {
+            Ok(name) => name.parse(),
+            Err(_) => Ok(Host::Selectio),
+        }
+    }
+
+    /// What a person calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Host::Selectio => "selectio",
+            Host::Wasmtime46 => "wasmtime46",
+            Host::Wasmi => "wasmi",
+        }
+    }
+
+    /// Its command, which is built or installed first if it isn't there.
+    pub fn executable(self) -> Result<PathBuf> {
+        match self {
+            Host::Selectio => cargo::host(),
+            Host::Wasmtime46 => WASMTIME.ensure(),
+            Host::Wasmi => WASMI.ensure(),
+        }
+    }
+
+    /// The command that runs `module` with a listener on each address of `listen`. The guest's arguments follow.
+    pub fn command(self, module: &Path, listen: &[String]) -> Result<Command> {
+        let mut command = Command::new(self.executable()?);
+        command.arg("run");
+        match self {
+            Host::Selectio | Host::Wasmi => {
+                command.args(listen.iter().flat_map(|address| ["--tcplisten", address]));
+            }
+            Host::Wasmtime46 => {
+                // The implementation that has sockets, which 46 replaces by another unless told not to.
+                command.args(["-S", "preview2=n"]);
+                for address in listen {
+                    command.args(["-S", &format!("tcplisten={address}")]);
+                }
+            }
+        }
+        command.arg(module);
+        Ok(command)
+    }
+
+    /// Whether it tells where its listeners are. Only then can one be on any free port.
+    pub fn announces_listeners(self) -> bool {
+        self == Host::Selectio
+    }
+
+    /// `stderr` without the lines that are the host's own.
+    pub fn without_own_lines(self, stderr: &str) -> String {
+        let own_start = match self {
+            Host::Selectio => "selectio: listening on ",
+            Host::Wasmtime46 => "warning: ",
+            Host::Wasmi => return stderr.to_owned(),
+        };
+        stderr.lines().filter(|line| !line.starts_with(own_start)).map(|line| format!("{line}\n")).collect()
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Host::Selectio => formatter.write_str("selectio run"),
+            Host::Wasmtime46 => write!(formatter, "wasmtime {}", WASMTIME.version),
+            Host::Wasmi => write!(formatter, "wasmi {}", WASMI.version),
+        }
+    }
+}
+
+impl FromStr for Host {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> Result<Host> {
+        let names = Host::ALL.map(Host::name).join(", ");
+        let host = Host::ALL.into_iter().find(|host| host.name() == name);
+        host.ok_or_else(|| anyhow!("`{name}` is no host; there are {names}"))
+    }
+}
