@@ -170,9 +170,10 @@ impl Client {
         }
     }
 
-    /// Whether everything that it was told to send has left.
+    /// Its own address, which the program sees as its peer's.
     #[must_use]
-    pub fn has_sent_everything(&self) -> bool {
-        self.network.lock().end(self.end).outgoing.is_empty()
+    pub fn address(&self) -> SocketAddr {
+        let address = self.network.lock().end(self.end).address.inet();
+        address.expect("only internet addresses are connected from or to outside")
     }
 }
