@@ -2,7 +2,32 @@
 //! with it. One program, unchanged, runs natively on `select()` and as WebAssembly on `poll_oneoff`, on
 //! sockets that the host opened for it.
 //!
-//! It is the port of Nim's `asyncio` module, with that module's nouns and verbs and without its faults.
+//! It is the port of Nim's `asyncio` module, with that module's nouns and verbs and without its faults:
+//! [`original`] says where each has gone.
+//!
+//! # What you can rely on
+//!
+//! - Handlers are called in the order of registration, only for what really happened, and never again once
+//!   their socket is closed or unregistered, not even in the poll that is running.
+//! - A handler may do anything but poll: close, unregister, register, send, replace handlers, of this and of
+//!   other sockets.
+//! - A handler that fails costs its own socket: the error goes to that socket's `handle_error`, then the
+//!   socket is closed, and the others go on.
+//! - [`AsyncSocket::send`] never blocks and keeps the order. What a peer did to its connection is told to the
+//!   peer's socket, not to whoever happens to send to it.
+//! - Lines do not depend on the segments that they arrive in, and the end of a stream is told once.
+//! - What a world can't do is an [`Unsupported`](std::io::ErrorKind::Unsupported) error with the operation,
+//!   the platform and what to do instead. Every other error names the operation too.
+//! - Buffers are bounded: [`AsyncSocket::set_line_length_max`], [`AsyncSocket::set_send_buffer_max`],
+//!   [`DispatcherBuilder::registered_max`].
+//!
+//! # Where
+//!
+//! | world | waits with | sockets | limits |
+//! |---|---|---|---|
+//! | unix | `select(2)` | the program's own, or passed by a supervisor | those of the process |
+//! | wasm32-wasip1 | `poll_oneoff` | opened by the host | no addresses, options, datagrams or threads |
+//! | wasm32-unknown-unknown | a virtual clock | of a simulated network in memory | nothing outside of it |
 
 #![forbid(unsafe_code)]
 
