@@ -116,11 +116,11 @@ impl Delegate {
             descriptor: RefCell::new(Some(descriptor.into())),
             mode: Cell::new(mode),
             link: Link::default(),
-            read: HandlerSlot::new(),
-            write: HandlerSlot::new(),
-            error: HandlerSlot::new(),
-            task: HandlerSlot::new(),
-            buffered: HandlerSlot::new(),
+            read: HandlerSlot::new("handle_read"),
+            write: HandlerSlot::new("handle_write"),
+            error: HandlerSlot::new("handle_error"),
+            task: HandlerSlot::new("handle_task"),
+            buffered: HandlerSlot::new("has_data_buffered"),
             value: RefCell::default(),
         };
         Delegate { inner: Rc::new(inner) }

@@ -1,5 +1,6 @@
 //! Errors with an operation and a remedy in their text.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 
@@ -13,9 +14,34 @@ pub(crate) fn closed(operation: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, format!("{operation}: the socket is closed: make a new one"))
 }
 
-/// The same error with the operation in front of its text.
-pub(crate) fn in_operation(operation: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{operation}: {error}"))
+/// The same error with the operation in front of its text, and itself as the source.
+pub(crate) fn in_operation(operation: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), OperationError { operation: operation.to_owned(), source: error })
+}
+
+/// Names the operation where only the kernel has spoken so far. What just says to try again stays as it is.
+pub(crate) fn named(operation: &str, error: io::Error) -> io::Error {
+    let is_passing = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
+    if is_passing || error.get_ref().is_some() { error } else { in_operation(operation, error) }
+}
+
+/// What failed, and why; the source keeps the number of the operating system.
+#[derive(Debug)]
+struct OperationError {
+    operation: String,
+    source: io::Error,
+}
+
+impl fmt::Display for OperationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.operation, self.source)
+    }
+}
+
+impl Error for OperationError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
 }
 
 /// What `main` may return, so that a program that can't go on says why in one plain line.

@@ -13,11 +13,15 @@ enum State<F: ?Sized> {
 }
 
 /// Where a handler is kept between its calls.
-pub(crate) struct HandlerSlot<F: ?Sized>(RefCell<State<F>>);
+pub(crate) struct HandlerSlot<F: ?Sized> {
+    /// What messages call it.
+    name: &'static str,
+    state: RefCell<State<F>>,
+}
 
 impl<F: ?Sized> HandlerSlot<F> {
-    pub(crate) fn new() -> HandlerSlot<F> {
-        HandlerSlot(RefCell::new(State::Empty))
+    pub(crate) fn new(name: &'static str) -> HandlerSlot<F> {
+        HandlerSlot { name, state: RefCell::new(State::Empty) }
     }
 
     pub(crate) fn set(&self, handler: Box<F>) {
@@ -30,7 +34,7 @@ impl<F: ?Sized> HandlerSlot<F> {
 
     /// Whether there is one; a handler that runs counts until it removes itself.
     pub(crate) fn is_set(&self) -> bool {
-        !matches!(*self.0.borrow(), State::Empty)
+        !matches!(*self.state.borrow(), State::Empty)
     }
 
     /// Takes the handler out and calls it with `invoke`. What it was replaced by meanwhile stays. A panic
@@ -43,8 +47,8 @@ impl<F: ?Sized> HandlerSlot<F> {
                 return None;
             }
         };
-        let result = catch_panic(|| invoke(&mut handler));
-        if matches!(*self.0.borrow(), State::Running) {
+        let result = catch_panic(self.name, || invoke(&mut handler));
+        if matches!(*self.state.borrow(), State::Running) {
             self.replace(State::Set(handler));
         }
         Some(result)
@@ -56,14 +60,14 @@ impl<F: ?Sized> HandlerSlot<F> {
     }
 
     fn replace_quietly(&self, state: State<F>) -> State<F> {
-        std::mem::replace(&mut *self.0.borrow_mut(), state)
+        std::mem::replace(&mut *self.state.borrow_mut(), state)
     }
 }
 
-/// Calls, and turns a panic into an error.
-pub(crate) fn catch_panic<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+/// Calls, and turns a panic into an error that names the handler.
+pub(crate) fn catch_panic<T>(name: &str, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     catch_unwind(AssertUnwindSafe(call))
-        .unwrap_or_else(|panic| Err(io::Error::other(format!("the handler panicked: {}", text_of(&*panic)))))
+        .unwrap_or_else(|panic| Err(io::Error::other(format!("{name} panicked: {}", text_of(&*panic)))))
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> &str {

@@ -199,7 +199,7 @@ impl Dispatcher {
         let key = self.shared.entries.borrow_mut().insert(Entry { source, order, is_pending: Cell::new(false) });
         if let Err(error) = self.shared.selector.borrow_mut().add(descriptor, key.number(), interest) {
             self.shared.entries.borrow_mut().remove(key);
-            return Err(crate::error::in_operation("register", &error));
+            return Err(crate::error::in_operation("register", error));
         }
         self.shared.next_order.set(order + 1);
         Ok(key)

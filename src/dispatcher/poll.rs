@@ -172,7 +172,7 @@ impl Dispatcher {
             let called = self.shared.timers.borrow_mut().start(timer);
             match called {
                 Some(Due::Call { mut handler, period }) => {
-                    let outcome = catch_panic(|| handler(self));
+                    let outcome = catch_panic("a timer", || handler(self));
                     // One that failed is not called again: it stays cancelled.
                     let period = period.filter(|_| outcome.is_ok());
                     let done = self.shared.timers.borrow_mut().finish(timer, Due::Call { handler, period }, now);

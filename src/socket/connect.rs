@@ -3,12 +3,12 @@
 use std::io;
 use std::net::SocketAddr;
 
-use selectio_platform::{Address, Connect, Domain, Preopen, Type, this_target};
+use selectio_platform::{Address, Connect, Domain, Platform, Preopen, Type, this_target};
 
 use super::preopened::{parse_address, take_preopened};
 use super::{AsyncSocket, wrong_state};
 use crate::dispatcher::Dispatcher;
-use crate::error::{in_operation, misuse};
+use crate::error::{in_operation, misuse, named};
 use crate::status::SocketStatus;
 
 impl AsyncSocket {
@@ -39,7 +39,7 @@ impl AsyncSocket {
         let operation = format!("connection({address:?})");
         if !platform.caps().connect {
             // The refusal of this call says how to pass a stream.
-            platform.resolve("", 0).map_err(|error| in_operation(&operation, &error))?;
+            platform.resolve("", 0).map_err(|error| in_operation(&operation, error))?;
         }
         let (host, port) = parse_address(&operation, address)?;
         let socket = AsyncSocket::new()?;
@@ -63,7 +63,7 @@ impl AsyncSocket {
     fn connect_where(&self, host: &str, port: u16, mut wanted: impl FnMut(&SocketAddr) -> bool) -> io::Result<()> {
         self.check_idle()?;
         let operation = format!("connect({host:?}, {port})");
-        let addresses = self.inner.platform.resolve(host, port).map_err(|error| in_operation(&operation, &error))?;
+        let addresses = resolve(&*self.inner.platform, host, port).map_err(|error| in_operation(&operation, error))?;
         *self.inner.untried.borrow_mut() = addresses.into_iter().filter(&mut wanted).collect();
         self.connect_to_next(misuse(&operation, "the name has no such address: check its spelling and family"))
     }
@@ -84,7 +84,7 @@ impl AsyncSocket {
     pub fn connect_addr(&self, address: impl Into<Address>) -> io::Result<()> {
         self.check_idle()?;
         let address = address.into();
-        self.connect_to(&address).map_err(|error| in_operation(&format!("connect to {address}"), &error))
+        self.connect_to(&address)
     }
 
     fn check_idle(&self) -> io::Result<()> {
@@ -103,7 +103,7 @@ impl AsyncSocket {
             let Some(address) = next else { return Err(last_error) };
             match self.connect_to(&Address::from(address)) {
                 Ok(()) => return Ok(()),
-                Err(error) => last_error = in_operation(&format!("connect to {address}"), &error),
+                Err(error) => last_error = error,
             }
         }
     }
@@ -114,7 +114,9 @@ impl AsyncSocket {
         if self.inner.flags.is_connect_tried.replace(true) || is_of_another_family {
             self.renew_descriptor(address)?;
         }
-        let connect = self.with_open_descriptor("connect", |platform, socket| platform.connect(socket, address))?;
+        let connect = self.with_open_descriptor("connect", |platform, socket| {
+            platform.connect(socket, address).map_err(|error| in_operation(&format!("connect to {address}"), error))
+        })?;
         self.inner.status.set(SocketStatus::Connecting);
         if connect == Connect::Done {
             // Its handler is called in the next poll, as after a wait.
@@ -127,7 +129,8 @@ impl AsyncSocket {
     /// A descriptor that a connect was tried on is of no use for another one (connect(2)).
     fn renew_descriptor(&self, address: &Address) -> io::Result<()> {
         let inner = &self.inner;
-        let new = inner.platform.socket(Domain::of(address), inner.kind, None)?;
+        let new =
+            inner.platform.socket(Domain::of(address), inner.kind, None).map_err(|error| named("connect", error))?;
         inner.domain.set(Some(Domain::of(address)));
         let old = inner.descriptor.borrow_mut().replace(new);
         if let (Some(old), Some(new)) = (old, &*inner.descriptor.borrow()) {
@@ -143,7 +146,7 @@ impl AsyncSocket {
         match self.with_open_descriptor("connect", |platform, socket| platform.connect_result(socket)) {
             // Readiness was only a hint (C1).
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
-            Err(error) => match self.connect_to_next(in_operation("connect", &error)) {
+            Err(error) => match self.connect_to_next(error) {
                 Ok(()) => false,
                 Err(error) => {
                     self.fail(&error, dispatcher);
@@ -163,4 +166,12 @@ impl AsyncSocket {
             }
         }
     }
+}
+
+/// All addresses of a name. Blocks while the resolver works.
+pub(super) fn resolve(platform: &dyn Platform, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    platform.resolve(host, port).map_err(|error| match error.kind() {
+        io::ErrorKind::Unsupported => error,
+        kind => io::Error::new(kind, format!("{error}: check the spelling of {host:?}, or give an address")),
+    })
 }

@@ -22,13 +22,13 @@ pub(super) struct Handlers {
 impl Handlers {
     pub(super) fn new() -> Handlers {
         Handlers {
-            read: HandlerSlot::new(),
-            write: HandlerSlot::new(),
-            accept: HandlerSlot::new(),
-            connect: HandlerSlot::new(),
-            close: HandlerSlot::new(),
-            error: HandlerSlot::new(),
-            task: HandlerSlot::new(),
+            read: HandlerSlot::new("handle_read"),
+            write: HandlerSlot::new("handle_write"),
+            accept: HandlerSlot::new("handle_accept"),
+            connect: HandlerSlot::new("handle_connect"),
+            close: HandlerSlot::new("handle_close"),
+            error: HandlerSlot::new("handle_error"),
+            task: HandlerSlot::new("handle_task"),
         }
     }
 

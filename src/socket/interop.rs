@@ -33,7 +33,7 @@ impl AsyncSocket {
             return Err(misuse("from_descriptor", "a closed socket can't be adopted: name the state that it is in"));
         }
         let (platform, descriptor) = (this_target(), descriptor.into());
-        let kind = platform.adopt(&descriptor).map_err(|error| in_operation("from_descriptor", &error))?;
+        let kind = platform.adopt(&descriptor).map_err(|error| in_operation("from_descriptor", error))?;
         Ok(AsyncSocket::adopt(platform, descriptor, status, kind, String::new()))
     }
 
@@ -56,7 +56,8 @@ impl AsyncSocket {
     /// `NotConnected` when it is closed; what `call` says.
     #[doc(alias = "fd")]
     pub fn with_descriptor<T>(&self, call: impl FnOnce(&Descriptor) -> io::Result<T>) -> io::Result<T> {
-        self.with_open_descriptor("with_descriptor", |_, descriptor| call(descriptor))
+        // What the call says is the caller's own.
+        call(self.inner.descriptor.borrow().as_ref().ok_or_else(|| closed("with_descriptor"))?)
     }
 
     /// Whether there is room to send right now; one look, without waiting.
@@ -75,6 +76,9 @@ impl AsyncSocket {
 /// Reading never blocks: with nothing there it is `WouldBlock`.
 impl io::Read for &AsyncSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         self.recv(buffer)?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use selectio_platform::{Address, Domain, Preopen, SocketOption, Type, this_target};
 
+use super::connect::resolve;
 use super::preopened::{parse_address, take_preopened};
 use super::{AsyncSocket, wrong_state};
 use crate::error::{in_operation, misuse};
@@ -29,7 +30,7 @@ impl AsyncSocket {
         if let Some(Preopen { descriptor, name, .. }) = take_preopened(&*platform, address, true)? {
             return Ok(AsyncSocket::adopt(platform, descriptor, SocketStatus::Listening, Type::Stream, name));
         }
-        AsyncSocket::bound_listener(address).map_err(|error| in_operation(&format!("listener({address:?})"), &error))
+        AsyncSocket::bound_listener(address).map_err(|error| in_operation(&format!("listener({address:?})"), error))
     }
 
     fn bound_listener(address: &str) -> io::Result<AsyncSocket> {
@@ -40,7 +41,7 @@ impl AsyncSocket {
         }
         let (host, port) = parse_address("listener", address)?;
         let mut last_error = misuse("resolve", "the name has no address: check its spelling");
-        for address in platform.resolve(host, port)? {
+        for address in resolve(&*platform, host, port)? {
             match AsyncSocket::listener_at(address) {
                 Ok(listener) => return Ok(listener),
                 Err(error) => last_error = error,
@@ -75,7 +76,7 @@ impl AsyncSocket {
                     io::Error::new(io::ErrorKind::AddrInUse, text)
                 }
                 io::ErrorKind::Unsupported => error,
-                _ => in_operation(&format!("bind_addr({address})"), &error),
+                _ => in_operation(&format!("bind_addr({address})"), error),
             })
         })?;
         if self.inner.kind == Type::Datagram {
@@ -133,7 +134,7 @@ impl AsyncSocket {
                     | io::ErrorKind::NetworkUnreachable
                     | io::ErrorKind::HostUnreachable => {}
                     io::ErrorKind::QuotaExceeded => return self.pause_accepting(error).map(|()| None),
-                    _ => return Err(in_operation("accept_addr", &error)),
+                    _ => return Err(error),
                 },
             }
         }

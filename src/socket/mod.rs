@@ -23,7 +23,7 @@ use std::rc::Rc;
 use selectio_platform::{Address, Descriptor, Domain, Platform, Protocol, SocketOption, Type, this_target};
 
 use crate::dispatcher::Dispatcher;
-use crate::error::{closed, in_operation, misuse};
+use crate::error::{closed, misuse, named};
 use crate::line_reader::LineReader;
 use crate::registration::{Link, Register};
 use crate::send_queue::SendQueue;
@@ -243,17 +243,17 @@ impl AsyncSocket {
         let closed = descriptor.map_or(Ok(()), |descriptor| inner.platform.close(descriptor));
         // Handlers may own this very socket: without them nothing keeps it alive.
         inner.handlers.clear();
-        closed.map_err(|error| in_operation("close", &error))
+        closed.map_err(|error| named("close", error))
     }
 
-    /// Calls with the open descriptor.
+    /// Calls with the open descriptor. An error of the kernel's gets the operation in front.
     fn with_open_descriptor<T>(
         &self,
         operation: &str,
         call: impl FnOnce(&dyn Platform, &Descriptor) -> io::Result<T>,
     ) -> io::Result<T> {
         match &*self.inner.descriptor.borrow() {
-            Some(descriptor) => call(&*self.inner.platform, descriptor),
+            Some(descriptor) => call(&*self.inner.platform, descriptor).map_err(|error| named(operation, error)),
             None => Err(closed(operation)),
         }
     }

@@ -5,6 +5,7 @@ use std::io;
 use selectio_platform::{Descriptor, Platform};
 
 use super::{AsyncSocket, wrong_state};
+use crate::error::misuse;
 use crate::line::ReadLine;
 use crate::status::SocketStatus;
 
@@ -80,12 +81,15 @@ impl AsyncSocket {
     ///
     /// # Errors
     /// Those of `recv(2)`, once, then it is the end of the stream; `InvalidInput` when the socket is not
-    /// connected.
+    /// connected, or the buffer is empty.
     #[doc(alias = "recvAsync")]
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         self.check_readable("recv")?;
+        if buffer.is_empty() {
+            return Err(misuse("recv", "0 bytes would look like the end of the stream: give it a buffer with room"));
+        }
         let buffered = self.inner.reader.borrow_mut().take(buffer);
-        if buffered > 0 || buffer.is_empty() {
+        if buffered > 0 {
             self.note_unread();
             return Ok(Some(buffered));
         }

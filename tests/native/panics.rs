@@ -30,7 +30,7 @@ fn p13_a_panic_in_a_handler_costs_its_own_socket_only() {
     victim.write_all(b"x").expect("it is connected");
     other.write_all(b"fine\n").expect("it is connected");
     poll_until(&dispatcher, "the panic is told", || !told.borrow().is_empty());
-    assert_eq!(*told.borrow(), "the handler panicked: on purpose");
+    assert_eq!(*told.borrow(), "handle_read panicked: on purpose");
     other.set_nonblocking(true).expect("a stream");
     let mut answer = [0; 5];
     poll_until(&dispatcher, "the other one is served", || other.read(&mut answer).is_ok());
