@@ -3,13 +3,17 @@
 mod blocking;
 mod connect;
 mod contract;
+mod conversation;
 mod datagrams;
 mod delegate;
 mod dispatcher;
+mod handlers;
 mod lines;
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), path = "outside/real.rs")]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), path = "outside/simulated.rs")]
 mod outside;
+mod pitfalls;
+mod programs;
 mod sending;
 mod sockets;
 mod support;

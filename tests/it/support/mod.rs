@@ -70,7 +70,7 @@ impl World {
         let deadline = self.dispatcher.now() + PATIENCE;
         while !condition() {
             assert!(self.dispatcher.now() < deadline, "in vain: {what}");
-            self.dispatcher.poll(Duration::from_millis(5)).expect("polling works");
+            self.poll_or_sleep();
         }
     }
 
@@ -78,7 +78,14 @@ impl World {
     pub fn poll_a_while(&self) {
         let deadline = self.dispatcher.now() + A_WHILE;
         while self.dispatcher.now() < deadline {
-            self.dispatcher.poll(Duration::from_millis(5)).expect("polling works");
+            self.poll_or_sleep();
+        }
+    }
+
+    /// With nothing registered a poll returns at once, and a simulated clock would stand still.
+    fn poll_or_sleep(&self) {
+        if !self.dispatcher.poll(Duration::from_millis(5)).expect("polling works") {
+            sleep(Duration::from_millis(1));
         }
     }
 
