@@ -18,7 +18,7 @@ use selectio_platform::Ready;
 
 use super::timers::Due;
 use super::{Dispatcher, Key};
-use crate::error::misuse;
+use crate::error::{in_operation, misuse};
 use crate::handler::catch_panic;
 use crate::registration::Source;
 
@@ -110,7 +110,8 @@ impl Dispatcher {
             timeout = Some(timeout.map_or(until_timer, |timeout| timeout.min(until_timer)));
         }
         let mut ready = self.shared.ready.borrow_mut();
-        self.shared.selector.borrow_mut().select(timeout, &mut ready)?;
+        let waited = self.shared.selector.borrow_mut().select(timeout, &mut ready);
+        waited.map_err(|error| in_operation("poll", error))?;
         let entries = self.shared.entries.borrow();
         round.extend(ready.drain(..).filter_map(|ready| {
             let entry = entries.get(Key::from_number(ready.key))?;

@@ -1,5 +1,6 @@
 //! The tests of the library: the same bodies on every target, with a world outside that plays the clients.
 
+mod bad_input;
 mod blocking;
 mod connect;
 mod contract;
@@ -18,3 +19,4 @@ mod sending;
 mod sockets;
 mod support;
 mod timers;
+mod unsupported;

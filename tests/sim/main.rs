@@ -1,6 +1,8 @@
 //! The portable tests once more, natively in a simulated network; and what can only be tested there.
 #![cfg(not(target_family = "wasm"))]
 
+#[path = "../it/bad_input/mod.rs"]
+mod bad_input;
 #[path = "../it/blocking.rs"]
 mod blocking;
 #[path = "../it/connect.rs"]
@@ -35,3 +37,5 @@ mod sockets;
 mod support;
 #[path = "../it/timers.rs"]
 mod timers;
+#[path = "../it/unsupported.rs"]
+mod unsupported;
