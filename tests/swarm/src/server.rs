@@ -13,6 +13,9 @@ use super::watch::{Watch, Watched};
 /// One line in so many is followed by mischief.
 const LINES_PER_MISCHIEF: u32 = 25;
 
+/// How often a write handler is called before it takes itself back.
+const WRITE_CALL_COUNT: u32 = 20;
+
 #[derive(Clone)]
 struct Member {
     socket: AsyncSocket,
@@ -102,18 +105,18 @@ impl Shared {
     }
 
     fn set_handlers(self: &Rc<Shared>, member: &Member) {
-        let (shared, watched) = (self.clone(), member.watched.clone());
+        let (shared, own) = (self.clone(), member.clone());
         member.socket.set_handle_read(move |socket, dispatcher| {
-            watched.on_event("read", socket);
+            own.watched.on_event("read", socket);
             while let Some(line) = socket.read_line()?.full() {
                 // The last line of a client that is gone may lack its end.
                 if line.ends_with(b".") {
                     shared.answer(socket, line.with_newline());
                 }
                 if shared.roll(LINES_PER_MISCHIEF) {
-                    shared.make_mischief(dispatcher)?;
+                    shared.make_mischief(&own, dispatcher)?;
                     // It may have hit this very socket.
-                    if socket.is_closed() || !watched.is_registered() {
+                    if socket.is_closed() || !own.watched.is_registered() {
                         return Ok(());
                     }
                 }
@@ -153,13 +156,14 @@ impl Shared {
         self.random.borrow_mut().u32(..one_in) == 0
     }
 
-    fn make_mischief(self: &Rc<Shared>, dispatcher: &Dispatcher) -> io::Result<()> {
+    /// Half of it hits the one whose handler runs.
+    fn make_mischief(self: &Rc<Shared>, own: &Member, dispatcher: &Dispatcher) -> io::Result<()> {
         let members = self.open_members();
         let (kind, victim) = {
             let mut random = self.random.borrow_mut();
-            (random.u8(..6), random.choice(&members).cloned())
+            let victim = if random.bool() { None } else { random.choice(&members).cloned() };
+            (random.u8(..6), victim.unwrap_or_else(|| own.clone()))
         };
-        let Some(victim) = victim else { return Ok(()) };
         match kind {
             // Whoever is accepted next gets its number, and its place in the dispatcher.
             0 => {
@@ -173,10 +177,13 @@ impl Shared {
                 self.register(&victim, dispatcher);
             }
             3 => {
-                let watched = victim.watched.clone();
+                let (watched, mut calls_left) = (victim.watched.clone(), WRITE_CALL_COUNT);
                 victim.socket.set_handle_write(move |socket, _| {
                     watched.on_event("write", socket);
-                    socket.del_handle_write();
+                    calls_left -= 1;
+                    if calls_left == 0 {
+                        socket.del_handle_write();
+                    }
                     Ok(())
                 });
             }
