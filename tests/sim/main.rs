@@ -39,3 +39,12 @@ mod support;
 mod timers;
 #[path = "../it/unsupported.rs"]
 mod unsupported;
+
+#[test]
+fn every_file_of_portable_tests_is_here() {
+    let modules = |text: &'static str| text.lines().filter(|line| line.starts_with("mod "));
+    let here: Vec<&str> = modules(include_str!("main.rs")).collect();
+    for module in modules(include_str!("../it/main.rs")) {
+        assert!(here.contains(&module), "tests/sim/main.rs lacks `{module}`");
+    }
+}
