@@ -131,17 +131,20 @@ impl Source for Inner {
     fn on_ready(self: Rc<Self>, ready: Ready, key: Key, dispatcher: &Dispatcher) -> bool {
         let socket = AsyncSocket { inner: self };
         let noted = socket.inner.noted_error.borrow_mut().take();
-        if let Some(error) = noted {
+        if let Some(error) = &noted {
             if socket.is_listening() || socket.is_connectionless() {
                 // Out of descriptors, or about a datagram that was sent: nothing is wrong with the socket.
-                socket.tell_error(&error, dispatcher);
+                socket.tell_error(error, dispatcher);
             } else {
-                socket.fail(&error, dispatcher);
+                socket.fail(error, dispatcher);
             }
+        }
+        // The platform says this once (C5), so it is not put off.
+        if let (Some(error), true) = (&ready.error, socket.inner.link.is(key)) {
+            socket.fail(error, dispatcher);
             return true;
         }
-        if let Some(error) = &ready.error {
-            socket.fail(error, dispatcher);
+        if noted.is_some() {
             return true;
         }
         match socket.status() {

@@ -153,6 +153,26 @@ fn a_descriptor_that_goes_bad_costs_its_own_socket_and_is_closed() {
 }
 
 #[test]
+fn a_listener_that_goes_bad_while_another_error_waits_to_be_told_is_closed() {
+    let network = Network::with_faults(1, Faults { exhaust_accept: 1.0, ..Faults::default() });
+    let _inside = network.enter();
+    let (dispatcher, server, clients) = echo(&network, 1);
+    let log = Log::new();
+    let noted = log.clone();
+    server.set_handle_error(move |_, _, error| noted.note(format!("{:?}", error.kind())));
+    // A socket that closes lets the listener try again in the poll in which its error is told.
+    let closing = AsyncSocket::new().expect("a socket");
+    dispatcher.register(&closing).expect("it is open");
+    poll(&dispatcher);
+    closing.close().expect("it was open");
+    network.set_faults(Faults { bad_descriptor: 1.0, ..Faults::default() });
+    poll(&dispatcher);
+    assert_eq!(log.events(), ["QuotaExceeded", "Other"]);
+    assert!(server.is_closed() && dispatcher.is_empty());
+    assert_eq!(clients.len(), 1);
+}
+
+#[test]
 fn a_listener_without_descriptors_accepts_as_soon_as_there_are_some() {
     let network = Network::with_faults(1, Faults { exhaust_accept: 1.0, ..Faults::default() });
     let _inside = network.enter();
