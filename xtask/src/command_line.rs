@@ -51,6 +51,18 @@ pub enum Task {
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7000")]
         listen: SocketAddr,
     },
+    /// Run the swarm: the dispatcher in simulated networks with random faults.
+    ///
+    /// Ends at the first seed that shows something wrong, with the last calls of that run and the command that plays
+    /// it again. The normal tests run the first thousand seeds.
+    Sim {
+        /// How many seeds to run.
+        #[arg(long, value_name = "N", default_value_t = 100_000)]
+        seeds: u64,
+        /// The first of them.
+        #[arg(long, value_name = "S", default_value_t = 0)]
+        from: u64,
+    },
     /// Run a WebAssembly program for cargo; .cargo/config.toml names this as the runner.
     ///
     /// A test binary runs with one host process for each test and a peer that plays the clients. Any other program
@@ -130,6 +142,7 @@ mod tests {
             vec!["xtask", "serve", "no-such-example"],
             vec!["xtask", "serve", "echo", "--listen", "nowhere"],
             vec!["xtask", "demo", "--fast"],
+            vec!["xtask", "sim", "--seeds", "many"],
             vec!["xtask", "test", "--host", "nowhere"],
         ] {
             let line = refusal(&arguments);

@@ -1,4 +1,4 @@
-//! What a person types: `cargo xtask demo`, `test` and `serve`; and what cargo calls to run a WebAssembly program.
+//! What a person types: `cargo xtask demo`, `test`, `serve` and `sim`; and what cargo calls to run a WebAssembly program.
 
 #![forbid(unsafe_code)]
 
@@ -7,6 +7,7 @@ mod command_line;
 mod demo;
 mod runner;
 mod serve;
+mod sim;
 mod table;
 mod tally;
 mod test;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Task::Test { host: None } => test::run(),
         Task::Test { host: Some(host) } => test::run_guests(host),
         Task::Serve { example, wasm, listen } => serve::run(&example, wasm, listen),
+        Task::Sim { seeds, from } => sim::run(seeds, from),
         Task::Runner { module, arguments } => runner::run(&module, &arguments),
     };
     outcome.unwrap_or_else(|error| {
