@@ -5,7 +5,10 @@
 mod activation;
 mod allocations;
 mod builder;
+mod cost;
+mod coverage;
 mod crowd;
+mod descriptors;
 mod exhaustion;
 mod families;
 mod original;

@@ -1,0 +1,66 @@
+//! What a poll must not cost, whatever it costs.
+
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use selectio::{AsyncSocket, Delegate, Dispatcher, Mode};
+
+use crate::connect;
+
+#[test]
+fn q14_a_full_send_buffer_is_drained_without_copies_of_it() {
+    const LENGTH: usize = 16_000_000;
+    let server = AsyncSocket::listener("127.0.0.1:0").expect("a listener");
+    let mut client = connect(server.local_addr().expect("it is bound").inet().expect("an internet address"));
+    client.set_nonblocking(true).expect("a stream");
+    let socket = server.accept().expect("it listens").expect("it waits");
+    let dispatcher = Dispatcher::new().expect("a dispatcher");
+    dispatcher.register(&socket).expect("it is open");
+    socket.send(vec![b'x'; LENGTH]).expect("it fits the buffer");
+    let mut buffer = vec![0; 64 * 1024];
+    let start = Instant::now();
+    let mut turn = || {
+        assert!(start.elapsed() < Duration::from_secs(30), "it is drained in time");
+        // The next turn will do, when nothing is there yet.
+        let _ = client.read(&mut buffer);
+        dispatcher.poll(Duration::ZERO).expect("polling works");
+    };
+    // The lists of the dispatcher have their room after these.
+    (0..10).for_each(|_| turn());
+    assert!(socket.is_send_data_buffered());
+    let counted = allocation_counter::measure(|| {
+        while socket.is_send_data_buffered() {
+            turn();
+        }
+    });
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+#[test]
+fn q25_a_poll_is_not_quadratic_in_the_number_of_the_idle() {
+    const IDLE_COUNT: usize = 8_000;
+    const POLL_COUNT: usize = 100;
+    let limit = rlimit::increase_nofile_limit(u64::MAX).expect("the limit can be asked for");
+    assert!(limit > IDLE_COUNT as u64 + 100, "this test needs {IDLE_COUNT} descriptors: raise `ulimit -Hn`");
+    let dispatcher = Dispatcher::new().expect("a dispatcher");
+    let register = |descriptor: std::os::fd::OwnedFd| {
+        let delegate = Delegate::new(descriptor, Mode::Read);
+        delegate.set_handle_read(|_, _| Ok(()));
+        dispatcher.register(&delegate).expect("it is open");
+    };
+    let (idle, _idle_writer) = std::io::pipe().expect("a pipe");
+    for _ in 0..IDLE_COUNT {
+        register(idle.try_clone().expect("a duplicate").into());
+    }
+    let (ready, ready_writer) = std::io::pipe().expect("a pipe");
+    register(ready.into());
+    // The end of a pipe stays readable: each poll has something to deliver.
+    drop(ready_writer);
+    let start = Instant::now();
+    for _ in 0..POLL_COUNT {
+        dispatcher.poll(None).expect("polling works");
+    }
+    let spent = start.elapsed();
+    // A linear poll is done in less than a second, a quadratic one takes minutes.
+    assert!(spent < Duration::from_secs(15), "{POLL_COUNT} polls took {spent:?}");
+}
