@@ -7,6 +7,7 @@ mod descriptors;
 mod guest;
 mod hostile;
 mod limits;
+mod other_host;
 mod poll;
 mod sockets;
 mod std_guest;

@@ -39,7 +39,8 @@ fn accepted_sockets_are_as_asked_and_get_the_lowest_numbers() {
          (call $is (call $accept (i32.const 0)) (i32.const 0))
          (call $is (call $accepted) (i32.const 4))",
     );
-    let _streams = [guest.connect(), guest.connect(), guest.connect()];
+    // One more than are accepted here: a host may take one for an answer that says inval.
+    let _streams = [(); 4].map(|()| guest.connect());
     guest.finish();
 }
 
