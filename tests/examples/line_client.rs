@@ -44,7 +44,7 @@ mod wasm {
     use std::process::Command;
 
     use selectio_driver::process::{Process, Stream};
-    use selectio_driver::{World, cargo};
+    use selectio_driver::{Host, World, cargo};
 
     use crate::{LIMIT, run, start};
 
@@ -53,7 +53,7 @@ mod wasm {
         let program = start("echo", World::Native, &[]);
         let address = program.address.to_string();
         let module = cargo::example("line_client", World::Wasm).expect("line_client builds");
-        let mut command = Command::new(cargo::host().expect("the host builds"));
+        let mut command = Command::new(Host::chosen().and_then(Host::executable).expect("the host builds"));
         command.args(["run", "--tcpconnect", &address]).arg(module).arg(&address);
         let mut process = Process::start(command).expect("the host starts");
         let mut input = process.input().expect("its input is piped");

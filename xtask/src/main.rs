@@ -5,6 +5,8 @@
 mod browser;
 mod command_line;
 mod demo;
+mod differences;
+mod guests;
 mod runner;
 mod serve;
 mod sim;
@@ -35,7 +37,7 @@ fn main() -> ExitCode {
     let outcome = match task {
         Task::Demo => demo::run(),
         Task::Test { host: None } => test::run(),
-        Task::Test { host: Some(host) } => test::run_guests(host),
+        Task::Test { host: Some(host) } => guests::run(host),
         Task::Serve { example, wasm, listen } => serve::run(&example, wasm, listen),
         Task::Sim { seeds, from } => sim::run(seeds, from),
         Task::Runner { module, arguments } => runner::run(&module, &arguments),

@@ -15,8 +15,6 @@ use crate::toolchain;
 /// The packages whose native tests are built in debug mode: all but the host, which is only ever built in release.
 const NATIVE_PACKAGES: [&str; 3] = ["--workspace", "--exclude", "selectio-host"];
 const HOST_PACKAGE: [&str; 3] = ["--release", "--package", "selectio-host"];
-/// What drives the examples from outside.
-const EXAMPLE_TESTS: [&str; 4] = ["--package", "selectio", "--test", "examples"];
 const WASM_PACKAGE: [&str; 4] = ["--package", "selectio", "--target", WASM_TARGET];
 
 /// The library's own tests and the portable ones: the others need processes or sockets.
@@ -72,25 +70,6 @@ pub fn run() -> Result<ExitCode> {
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs the tests of guests on `host`: the portable ones, and the examples driven from outside.
-pub fn run_guests(host: Host) -> Result<ExitCode> {
-    toolchain::ensure_target(WASM_TARGET)?;
-    host.executable()?;
-    let mut tally = run_wasm(host)?;
-    for binary in build_tests("native", &EXAMPLE_TESTS)? {
-        let mut command = Command::new(&binary.path);
-        command.arg(WASM_MODULE);
-        tally.extend(run_binary(&host.to_string(), &binary, on(host, command))?);
-    }
-    println!();
-    for failure in &tally.failed {
-        println!("failed: {failure}");
-    }
-    summarize(&format!("{WASM_TARGET} on {host}"), &tally);
-    let is_good = tally.failed.is_empty() && !portable(&tally).is_empty();
-    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
 fn run_native(has_wasm_target: bool) -> Result<Tally> {
     let mut skipping: &[&str] = &[];
     if has_wasm_target {
@@ -110,7 +89,8 @@ fn run_native(has_wasm_target: bool) -> Result<Tally> {
     Ok(tally)
 }
 
-fn run_wasm(host: Host) -> Result<Tally> {
+/// Runs the tests that are built for guests.
+pub fn run_wasm(host: Host) -> Result<Tally> {
     let runner = env::current_exe().context("the path of this program is unknown")?;
     let mut tally = Tally::default();
     for binary in build_tests(WASM_TARGET, &WASM_PACKAGE)? {
@@ -134,12 +114,13 @@ fn run_in_javascript(engine: Engine) -> Result<Tally> {
 }
 
 /// `command`, with its guests on `host`.
-fn on(host: Host, mut command: Command) -> Command {
+pub fn on(host: Host, mut command: Command) -> Command {
     command.env(host::VARIABLE, host.name());
     command
 }
 
-fn build_tests(target: &str, packages: &[&str]) -> Result<Vec<Executable>> {
+/// Builds test binaries.
+pub fn build_tests(target: &str, packages: &[&str]) -> Result<Vec<Executable>> {
     let arguments = [&["test", "--no-run"], packages].concat();
     let mut executables = cargo::build(&format!("tests ({target}): cargo {}", arguments.join(" ")), &arguments)?;
     executables.retain(|it| it.is_test);
@@ -148,7 +129,8 @@ fn build_tests(target: &str, packages: &[&str]) -> Result<Vec<Executable>> {
     Ok(executables)
 }
 
-fn run_binary(target: &str, binary: &Executable, mut command: Command) -> Result<Tally> {
+/// Runs a test binary and counts its tests.
+pub fn run_binary(target: &str, binary: &Executable, mut command: Command) -> Result<Tally> {
     let name = format!("{} {}", binary.kind, binary.name);
     step(&format!("{target}: {name}"));
     command.current_dir(&binary.package_folder);
@@ -164,12 +146,12 @@ fn run_documentation_tests(target: &str, packages: &[&str]) -> Result<Tally> {
 }
 
 /// Says what runs now.
-fn step(text: &str) {
+pub fn step(text: &str) {
     println!("\n=== {text}");
 }
 
 /// The names of the portable tests that ran.
-fn portable(tally: &Tally) -> BTreeSet<&str> {
+pub fn portable(tally: &Tally) -> BTreeSet<&str> {
     let is_portable = |name: &&str| PORTABLE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
     tally.ran().into_iter().filter(is_portable).collect()
 }
@@ -183,7 +165,8 @@ fn differences(native: &Tally, target: &str, other: &Tally) -> Vec<String> {
     not_there.chain(only_there).collect()
 }
 
-fn summarize(target: &str, tally: &Tally) {
+/// Prints what the tests of a target came to.
+pub fn summarize(target: &str, tally: &Tally) {
     println!(
         "{target}: {} passed, {} failed, {} ignored; {} of them portable",
         tally.passed.len(),

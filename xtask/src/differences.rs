@@ -1,0 +1,71 @@
+//! Where the hosts of others differ from `selectio run`, and why. Nothing else may differ.
+
+use selectio_driver::Host;
+
+/// A test that fails on a host because the host is as it is.
+pub struct Difference {
+    /// The test binary.
+    pub binary: &'static str,
+    /// The test.
+    pub test: &'static str,
+    /// What the host does.
+    pub reason: &'static str,
+}
+
+/// What differs on a host.
+pub fn of(host: Host) -> &'static [Difference] {
+    match host {
+        Host::Selectio => &[],
+        // Both have the WASI of Wasmtime up to 46, the package wasi-common.
+        Host::Wasmtime46 | Host::Wasmi => &WASI_COMMON,
+    }
+}
+
+const fn example(test: &'static str, reason: &'static str) -> Difference {
+    Difference { binary: "examples", test, reason }
+}
+
+const fn call(test: &'static str, reason: &'static str) -> Difference {
+    Difference { binary: "conformance", test, reason }
+}
+
+const ALL_READY: &str = "once one subscription is ready, every one is reported";
+const CALL_FAILS: &str = "one subscription that can't be waited for fails the whole call";
+const NO_REALTIME: &str = "moments on the realtime clock are refused (notsup)";
+const WAITALL: &str = "WAITALL fills the first buffer only, and traps at the end of the stream";
+const NOT_GIVEN: &str = "its command can't give a guest this";
+
+#[rustfmt::skip]
+const WASI_COMMON: [Difference; 31] = [
+    example("line_client::wasm::sends_its_input_over_the_connection_that_the_host_made", NOT_GIVEN),
+    call("clocks::a_clock_that_cannot_be_waited_for_is_its_own_events_error", CALL_FAILS),
+    call("clocks::absolute_moments_are_those_of_the_clock_named", NO_REALTIME),
+    call("clocks::the_longest_timeout_does_not_overflow", NO_REALTIME),
+    call("descriptors::a_listener_tells_the_truth_about_itself", "listeners have the rights of streams"),
+    call("descriptors::a_socket_is_no_file", "what is for files answers badf on a socket"),
+    call("descriptors::files_and_sockets_share_one_number_space", NOT_GIVEN),
+    call("hostile::a_guest_without_memory_is_ended", NOT_GIVEN),
+    call("hostile::bad_pointers_are_faults", "a bad pointer traps, after the call has had its effect"),
+    call("hostile::bad_pointers_of_forwarded_functions_are_faults", NOT_GIVEN),
+    call("hostile::buffers_may_overlap", WAITALL),
+    call("hostile::events_may_overwrite_subscriptions", CALL_FAILS),
+    call("hostile::huge_counts_are_served_or_refused", CALL_FAILS),
+    call("hostile::senseless_calls_harm_no_one", NOT_GIVEN),
+    call("hostile::what_is_closed_leaves_no_trace_in_a_long_array", "more subscriptions than poll(2) takes are invalid"),
+    call("poll::a_bad_descriptor_is_its_own_events_error", CALL_FAILS),
+    call("poll::a_half_closed_peer_is_readable_with_the_hangup_flag", "a half-closed peer is readable without the flag"),
+    call("poll::a_listener_is_readable_and_never_writable", ALL_READY),
+    call("poll::a_number_that_is_reused_stands_for_the_new_socket", "numbers only grow; a closed one fails the whole call"),
+    call("poll::a_reset_is_readable_and_the_receive_reveals_it", "a reset is the event's error, io"),
+    call("poll::events_come_in_the_order_of_subscriptions", ALL_READY),
+    call("poll::only_what_is_ready_has_an_event", ALL_READY),
+    call("poll::the_array_may_shrink_grow_and_change", ALL_READY),
+    call("poll::what_is_renumbered_is_waited_for_under_its_new_number", "a number that was moved fails the whole call"),
+    call("sockets::a_connected_stream_can_be_given", NOT_GIVEN),
+    call("sockets::accept_on_a_stream_and_receive_on_a_listener_fail", "what is for the other kind of socket answers badf"),
+    call("sockets::accepted_sockets_are_as_asked_and_get_the_lowest_numbers", "numbers only grow; an accept with bad flags loses a connection"),
+    call("sockets::many_buffers_are_one_message", WAITALL),
+    call("sockets::receiving_all_waits_for_all", WAITALL),
+    call("sockets::unknown_flags_are_invalid", "unknown flags trap"),
+    call("sockets::what_is_no_socket_says_so", "what is no socket answers badf"),
+];
