@@ -15,6 +15,7 @@ mod lines;
 mod outside;
 mod pitfalls;
 mod programs;
+mod readiness;
 mod sending;
 mod sockets;
 mod support;

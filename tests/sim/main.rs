@@ -29,6 +29,8 @@ mod outside;
 mod pitfalls;
 #[path = "../it/programs.rs"]
 mod programs;
+#[path = "../it/readiness.rs"]
+mod readiness;
 #[path = "../it/sending.rs"]
 mod sending;
 #[path = "../it/sockets.rs"]
