@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod calls;
 mod crowd;
 mod plan;
 mod server;
@@ -23,6 +24,7 @@ use selectio::Dispatcher;
 use selectio::sim::{Faults, Network};
 use selectio_platform::this_target;
 
+use self::calls::Calls;
 use self::crowd::Crowd;
 use self::plan::Plan;
 use self::server::Server;
@@ -95,6 +97,7 @@ struct Run {
     watch: Watch,
     server: Server,
     crowd: Crowd,
+    calls: Calls,
     turn_count: usize,
     plan: Plan,
 }
@@ -105,20 +108,24 @@ impl Run {
         let watch = Watch::default();
         let server = Server::start(&dispatcher, &watch, plan.fork());
         let crowd = Crowd::new(network.clone(), server.address(), plan.fork());
-        Run { network: network.clone(), dispatcher, watch, server, crowd, turn_count: 0, plan }
+        let calls = Calls::new(network, &watch, plan.fork());
+        Run { network: network.clone(), dispatcher, watch, server, crowd, calls, turn_count: 0, plan }
     }
 
     fn play(&mut self) -> Result<(), String> {
         for _ in 0..self.plan.turn_count {
             self.crowd.act();
             self.server.act(&self.dispatcher);
+            self.calls.act(&self.dispatcher);
             let timeout = self.plan.timeout();
             self.turn(timeout)?;
         }
         self.let_end()?;
         self.crowd.check_end(&self.watch)?;
+        self.calls.check_end(self.plan.loses_connections())?;
         self.dispatcher.close_all().map_err(|error| format!("close_all: {error}"))?;
         self.server.end();
+        self.calls.end();
         match self.network.open_descriptor_count() {
             0 => Ok(()),
             count => Err(format!("{count} descriptors were never closed")),
@@ -130,32 +137,43 @@ impl Run {
         self.watch.start_poll();
         let is_open = self.dispatcher.poll(timeout).map_err(|error| format!("poll: {error}"))?;
         self.watch.check()?;
-        let (expected, found) = (self.server.registered_count(), self.dispatcher.len());
+        let (expected, found) = (self.registered_count(), self.dispatcher.len());
         if expected != found {
             return Err(format!("P9: len is {found}, and {expected} are registered"));
         }
         if is_open != (found > 0) {
             return Err(format!("P7: poll answered {is_open} with {found} registered"));
         }
-        self.crowd.check()
+        self.crowd.check()?;
+        self.calls.check()
+    }
+
+    fn registered_count(&self) -> usize {
+        self.server.registered_count() + self.calls.registered_count()
     }
 
     /// Nothing goes wrong any more, and everybody says goodbye: then all has to end.
     fn let_end(&mut self) -> Result<(), String> {
         self.network.set_faults(Faults::default());
         self.crowd.say_goodbye();
-        while !(self.crowd.is_over() && self.server.is_idle()) {
+        while !(self.crowd.is_over() && self.server.is_idle() && self.calls.registered_count() == 0) {
             if self.turn_count >= TURN_COUNT_MAX {
                 return Err(format!("no end after {} turns: {}", self.turn_count, self.crowd.unfinished()));
             }
             self.server.act(&self.dispatcher);
             self.turn(SETTLE_TIME)?;
             if self.dispatcher.is_empty() {
-                // With nothing open a poll does not wait, and the outside needs time.
-                let mut selector = this_target().selector().map_err(|error| error.to_string())?;
-                selector.select(Some(SETTLE_TIME), &mut Vec::new()).map_err(|error| error.to_string())?;
+                // With nothing open a poll does not wait.
+                let_arrive()?;
             }
         }
-        Ok(())
+        let_arrive()?;
+        self.calls.check()
     }
+}
+
+/// Gives the outside the time that it needs for what is on its way.
+fn let_arrive() -> Result<(), String> {
+    let waited = this_target().selector().and_then(|mut selector| selector.select(Some(SETTLE_TIME), &mut Vec::new()));
+    waited.map_err(|error| format!("waiting: {error}"))
 }

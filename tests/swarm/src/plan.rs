@@ -25,6 +25,11 @@ impl Plan {
         self.random.fork()
     }
 
+    /// Whether clients may cut a connection without the program's hearing of it.
+    pub fn loses_connections(&self) -> bool {
+        self.faults.reset > 0.0 || self.faults.hang_up > 0.0
+    }
+
     /// How long the next poll may wait.
     pub fn timeout(&mut self) -> Duration {
         Duration::from_micros(self.random.u64(..5_000))
