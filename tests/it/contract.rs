@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use selectio_platform::{Descriptor, Interest, Ready, Selector};
 
-use crate::support::{A_WHILE, Bench, State, test};
+use crate::support::{A_WHILE, Bench, PATIENCE, State, test};
 
 /// What is ready right now, as (key, readable, writable).
 fn ready_now(selector: &mut dyn Selector) -> Vec<(u64, bool, bool)> {
@@ -39,6 +39,24 @@ fn c1_readiness_lasts_until_it_is_used_up() {
     assert_eq!(ready_now(&mut *selector), [(7, true, false)], "two bytes are left");
     bench.platform.recv(&socket, &mut buffer).expect("there are two bytes");
     assert_eq!(ready_now(&mut *selector), [], "nothing is left");
+}
+
+#[test]
+fn c1_a_connection_stays_ready_until_it_is_accepted() {
+    let bench = Bench::new();
+    let (idle, _idle_client) = bench.connect();
+    let mut selector = bench.platform.selector().expect("a selector");
+    selector.add(&bench.listener, 7, Interest::READ).expect("it can be watched");
+    selector.add(&idle, 8, Interest::READ).expect("it can be watched");
+    let _client = bench.peer.connect();
+    assert_eq!(select(&mut *selector, PATIENCE).len(), 1, "the connection arrives");
+    assert_eq!(ready_now(&mut *selector), [(7, true, false)], "nobody has accepted it");
+    selector.modify(&bench.listener, Interest::NONE).expect("it is watched");
+    assert_eq!(ready_now(&mut *selector), [], "nobody asks for it");
+    selector.modify(&bench.listener, Interest::READ).expect("it is watched");
+    assert_eq!(ready_now(&mut *selector), [(7, true, false)], "nobody has accepted it yet");
+    bench.accept();
+    assert_eq!(ready_now(&mut *selector), [], "nobody else waits");
 }
 
 #[test]

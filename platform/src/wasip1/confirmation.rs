@@ -112,6 +112,14 @@ fn is_ready_alone(fd: wasi::Fd, direction: Direction) -> bool {
     }
 }
 
+/// Calls `about` for each listener whose connection was accepted to confirm an event and nobody has taken yet.
+pub fn each_listener_with_connection(mut about: impl FnMut(wasi::Fd)) {
+    KEPT.with_borrow(|kept| {
+        let waiting = kept.listeners.iter().filter(|(_, connection)| connection.is_some());
+        waiting.for_each(|(&listener, _)| about(listener));
+    });
+}
+
 /// The connection that was accepted to confirm an event of this listener.
 pub fn take_connection(listener: wasi::Fd) -> Option<OwnedFd> {
     KEPT.with_borrow_mut(|kept| kept.listeners.get_mut(&listener)?.take())

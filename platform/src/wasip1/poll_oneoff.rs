@@ -87,39 +87,52 @@ impl PollOneoff {
             return;
         }
         let (index, direction) = watch_of(event.userdata);
-        let Some(Some(watch)) = self.watches.get_mut(index) else { return };
+        let Some(Some(watch)) = self.watches.get(index) else { return };
         if is_doubtful && !confirmation::confirm(event, watch.fd, direction) {
             return;
         }
-        if !watch.readable && !watch.writable && watch.error.is_none() {
+        self.mark(index, direction, event.error);
+    }
+
+    /// Notes that a direction of a watch is ready, with an error or without.
+    fn mark(&mut self, index: usize, direction: Direction, errno: wasi::Errno) {
+        let Some(watch) = &mut self.watches[index] else { return };
+        if !watch.readable && !watch.writable {
             self.found.push(index);
         }
         match direction {
             Direction::Read => watch.readable = true,
             Direction::Write => watch.writable = true,
         }
-        if is_about_the_descriptor(event.error) {
-            watch.error = Some(event.error);
+        if is_about_the_descriptor(errno) {
+            watch.error = Some(errno);
         }
     }
 
-    /// After an error of the whole call, where the host doesn't say whose it is: asks for each alone.
+    /// Notes the connections that were accepted to confirm an event and are still there: the host knows nothing of
+    /// them any more.
+    fn note_kept_connections(&mut self) {
+        confirmation::each_listener_with_connection(|listener| {
+            let Some(&index) = self.index_of.get(&listener) else { return };
+            let is_watched = |watch: &Watch| watch.positions[Direction::Read as usize].is_some();
+            if self.watches[index].as_ref().is_some_and(is_watched) {
+                self.mark(index, Direction::Read, wasi::ERRNO_SUCCESS);
+            }
+        });
+    }
+
+    /// After an error of the whole call, where the host doesn't say whose it is: asks for each alone. What is about
+    /// the connection and not about the descriptor is told better by recv or send (C10).
     fn note_failing(&mut self) {
-        for (index, watch) in self.watches.iter_mut().enumerate() {
-            let Some(watch) = watch else { continue };
-            let directions = [Direction::Read, Direction::Write];
-            let watched = directions.into_iter().filter(|direction| watch.positions[*direction as usize].is_some());
-            for direction in watched {
-                let alone = [single(watch.fd, index, direction), clock(Duration::ZERO)];
-                let Err(errno) = hostcalls::poll_oneoff(&alone, &mut [NO_EVENT; 2]) else { continue };
-                if is_about_the_descriptor(errno) {
-                    watch.error = Some(errno);
+        for index in 0..self.watches.len() {
+            for direction in [Direction::Read, Direction::Write] {
+                let Some(watch) = &self.watches[index] else { continue };
+                if watch.positions[direction as usize].is_none() {
+                    continue;
                 }
-                // Otherwise it is about the connection: recv or send tells it better (C10).
-                watch.readable |= direction == Direction::Read;
-                watch.writable |= direction == Direction::Write;
-                if self.found.last() != Some(&index) {
-                    self.found.push(index);
+                let alone = [single(watch.fd, index, direction), clock(Duration::ZERO)];
+                if let Err(errno) = hostcalls::poll_oneoff(&alone, &mut [NO_EVENT; 2]) {
+                    self.mark(index, direction, errno);
                 }
             }
         }
@@ -205,7 +218,8 @@ impl Selector for PollOneoff {
             return Err(nothing_to_wait_for());
         }
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut left = timeout;
+        self.note_kept_connections();
+        let mut left = if self.found.is_empty() { timeout } else { Some(Duration::ZERO) };
         loop {
             // One subscription beside the clock is reported as it is by every host.
             let is_doubtful = self.subscriptions.len() > 2 && confirmation::is_needed();
