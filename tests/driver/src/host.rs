@@ -126,3 +126,26 @@ impl FromStr for Host {
         host.ok_or_else(|| anyhow!("`{name}` is no host; there are {names}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Host, WASMI, WASMTIME};
+
+    #[test]
+    fn hosts_are_found_by_name() {
+        for host in Host::ALL {
+            assert_eq!(host.name().parse::<Host>().expect("a name"), host);
+        }
+        let error = "nowhere".parse::<Host>().expect_err("no name");
+        assert!(error.to_string().contains("wasmtime46"), "{error}");
+    }
+
+    #[test]
+    fn the_readme_names_the_versions_that_are_tested() {
+        let readme = include_str!("../../../README.md");
+        for (host, tool) in [("| `wasmtime run`", WASMTIME), ("| `wasmi run`", WASMI)] {
+            let row = readme.lines().find(|line| line.starts_with(host)).expect("a row for each host");
+            assert!(row.contains(tool.version), "{row}");
+        }
+    }
+}
