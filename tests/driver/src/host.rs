@@ -95,6 +95,11 @@ impl Host {
         self == Host::Selectio
     }
 
+    /// Whether it interprets guests, and does not compile them.
+    pub fn is_interpreter(self) -> bool {
+        self == Host::Wasmi
+    }
+
     /// `stderr` without the lines that are the host's own.
     pub fn without_own_lines(self, stderr: &str) -> String {
         let is_own = |line: &str| match self {
