@@ -2,6 +2,7 @@
 //! guest passes. It does not panic, hang or touch what is not the guest's.
 
 use crate::descriptors::folder;
+use crate::functions::{ARGUMENTS, FUNCTIONS};
 use crate::guest::{Listening, check, host, module, run};
 use selectio_host::{Error, Host};
 use std::fmt::Write as _;
@@ -160,50 +161,6 @@ fn a_guest_without_memory_is_ended() {
     let result = run(Host::builder().module_bytes("guest.wasm", bytes));
     assert!(matches!(result, Err(Error::Trap { .. })), "{result:?}");
 }
-
-/// Functions with the types of their parameters (`i`: 32 bits, `I`: 64 bits).
-const FUNCTIONS: [(&str, &str); 36] = [
-    ("fd_advise", "iIIi"),
-    ("fd_allocate", "iII"),
-    ("fd_close", "i"),
-    ("fd_datasync", "i"),
-    ("fd_fdstat_get", "ii"),
-    ("fd_fdstat_set_flags", "ii"),
-    ("fd_fdstat_set_rights", "iII"),
-    ("fd_filestat_get", "ii"),
-    ("fd_filestat_set_size", "iI"),
-    ("fd_filestat_set_times", "iIIi"),
-    ("fd_pread", "iiiIi"),
-    ("fd_prestat_dir_name", "iii"),
-    ("fd_prestat_get", "ii"),
-    ("fd_pwrite", "iiiIi"),
-    ("fd_read", "iiii"),
-    ("fd_readdir", "iiiIi"),
-    ("fd_renumber", "ii"),
-    ("fd_seek", "iIii"),
-    ("fd_sync", "i"),
-    ("fd_tell", "ii"),
-    ("fd_write", "iiii"),
-    ("path_create_directory", "iii"),
-    ("path_filestat_get", "iiiii"),
-    ("path_filestat_set_times", "iiiiIIi"),
-    ("path_link", "iiiiiii"),
-    ("path_open", "iiiiiIIii"),
-    ("path_readlink", "iiiiii"),
-    ("path_remove_directory", "iii"),
-    ("path_rename", "iiiiii"),
-    ("path_symlink", "iiiii"),
-    ("path_unlink_file", "iii"),
-    ("poll_oneoff", "iiii"),
-    ("sock_accept", "iii"),
-    ("sock_recv", "iiiiii"),
-    ("sock_send", "iiiii"),
-    ("sock_shutdown", "ii"),
-];
-
-/// Small numbers are descriptors, flags and counts; the others are pointers.
-const ARGUMENTS: [u32; 20] =
-    [0, 0, 1, 1, 2, 3, 3, 4, 4, 5, 6, 8, 64, 1024, 65_536, 98_304, 262_140, 262_144, 0x7fff_ffff, 0xffff_ffff];
 
 /// A generator of numbers that look random (xorshift), the same for a seed.
 struct Numbers(u64);

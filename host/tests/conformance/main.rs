@@ -4,6 +4,7 @@
 mod clocks;
 mod command;
 mod descriptors;
+mod functions;
 mod guest;
 mod hostile;
 mod limits;
