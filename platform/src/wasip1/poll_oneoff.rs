@@ -88,6 +88,10 @@ impl PollOneoff {
         }
         let (index, direction) = watch_of(event.userdata);
         let Some(Some(watch)) = self.watches.get(index) else { return };
+        // Only what was asked for is an answer, whatever the host makes of the userdata.
+        if watch.positions[direction as usize].is_none() {
+            return;
+        }
         if is_doubtful && !confirmation::confirm(event, watch.fd, direction) {
             return;
         }
