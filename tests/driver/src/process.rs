@@ -45,7 +45,8 @@ struct Captured {
 
 impl Process {
     /// Starts `command` with its output captured and its input piped ([`Process::input`]).
-    pub fn start(mut command: Command) -> Result<Process> {
+    pub fn start(command: Command) -> Result<Process> {
+        let mut command = if ignores_interrupts() { heeding_interrupts(&command) } else { command };
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -137,6 +138,32 @@ impl Process {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
         cpu_time(&stat)
     }
+}
+
+/// Whether this process was started to ignore Ctrl-C, as a shell does with what it runs in the background. What it
+/// starts would ignore it as well.
+fn ignores_interrupts() -> bool {
+    const SIGINT_BIT: u64 = 1 << (2 - 1);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & SIGINT_BIT != 0)
+}
+
+/// The same call, started as from a terminal.
+fn heeding_interrupts(command: &Command) -> Command {
+    let mut env = Command::new("env");
+    env.arg("--default-signal=INT").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => env.env(name, value),
+            None => env.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        env.current_dir(folder);
+    }
+    env
 }
 
 impl Drop for Process {
