@@ -14,6 +14,8 @@ use crate::toolchain;
 
 /// The packages whose native tests are built in debug mode: all but the host, which is only ever built in release.
 const NATIVE_PACKAGES: [&str; 3] = ["--workspace", "--exclude", "selectio-host"];
+/// The packages with examples in their documentation. Not the canary, whose source is that of the library.
+const NATIVE_DOCUMENTATION: [&str; 4] = ["--package", "selectio", "--package", "selectio-platform"];
 const HOST_PACKAGE: [&str; 3] = ["--release", "--package", "selectio-host"];
 const WASM_PACKAGE: [&str; 4] = ["--package", "selectio", "--target", WASM_TARGET];
 
@@ -78,13 +80,15 @@ fn run_native(has_wasm_target: bool) -> Result<Tally> {
         skipping = &["--skip", WASM_MODULE];
     }
     let mut tally = Tally::default();
-    for packages in [NATIVE_PACKAGES.as_slice(), &HOST_PACKAGE] {
+    for (packages, documentation) in
+        [(NATIVE_PACKAGES.as_slice(), NATIVE_DOCUMENTATION.as_slice()), (&HOST_PACKAGE, &HOST_PACKAGE)]
+    {
         for binary in build_tests("native", packages)? {
             let mut command = Command::new(&binary.path);
             command.args(skipping);
             tally.extend(run_binary("native", &binary, command)?);
         }
-        tally.extend(run_documentation_tests("native", packages)?);
+        tally.extend(run_documentation_tests("native", documentation)?);
     }
     Ok(tally)
 }
