@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::module;
 use crate::preopen::Preopen;
 use crate::run::{Host, Limits};
+use crate::shutdown::ShutdownRequest;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub struct HostBuilder {
     pub(crate) directories: Vec<Directory>,
     pub(crate) preopens: Vec<Preopen>,
     pub(crate) limits: Limits,
+    pub(crate) shutdown: Option<ShutdownRequest>,
 }
 
 impl HostBuilder {
@@ -91,6 +93,13 @@ impl HostBuilder {
     /// The longest that the guest may run; then it is ended.
     pub fn timeout(mut self, limit: Duration) -> HostBuilder {
         self.limits.time = Some(limit);
+        self
+    }
+
+    /// Lets the guest know when it shall end: it finds `request` under the number
+    /// [`SHUTDOWN_FD`](crate::SHUTDOWN_FD), which is not open otherwise.
+    pub fn shutdown(mut self, request: ShutdownRequest) -> HostBuilder {
+        self.shutdown = Some(request);
         self
     }
 

@@ -41,8 +41,12 @@ pub(crate) enum Command {
     /// is their number, LISTEN_FDNAMES their names. Directories come after them.
     ///
     /// The exit code is the program's own; 1 when it can't be run, 2 for a wrong
-    /// command line, 124 when its time is over, 134 when it traps, 130 and 143
-    /// after Ctrl-C and SIGTERM.
+    /// command line, 124 when its time is over, 134 when it traps, 129, 130 and
+    /// 143 when SIGHUP, Ctrl-C or SIGTERM has ended it.
+    ///
+    /// Such a signal ends the program at once, unless it has waited in poll_oneoff
+    /// for descriptor 0x7ffffff0 (2147483632): there it reads the signal's number,
+    /// and then has a grace time to end by itself. A second signal ends it at once.
     Run(Box<Run>),
 }
 
@@ -85,6 +89,10 @@ pub(crate) struct Run {
     /// End the program after a time (seconds, or with ms, s, m, h)
     #[arg(long, value_name = "TIME", value_parser = quantity::time, help_heading = "Limits")]
     timeout: Option<Duration>,
+
+    /// Give a program that is told of a signal this long to end; 0: end it at once
+    #[arg(long, value_name = "TIME", value_parser = quantity::time, default_value = "10s", help_heading = "Limits")]
+    pub(crate) grace: Duration,
 
     /// Options as Wasmtime has them: tcplisten=ADDR, listenfd, preview2=n
     #[arg(short = 'S', value_name = "OPTION", value_parser = wasi_option, value_delimiter = ',')]

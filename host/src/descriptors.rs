@@ -1,6 +1,7 @@
 //! The guest's descriptor numbers, and what each one stands for.
 
 use crate::errno::Errno;
+use crate::shutdown::{SHUTDOWN_FD, ShutdownRequest};
 use crate::socket::Socket;
 use crate::stdio::Stdio;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,6 +14,8 @@ pub(crate) enum Descriptor {
     Stdio(Stdio),
     /// A directory or a file, under its number in `wasmtime-wasi`'s own table.
     File(u32),
+    /// What tells that the guest shall end, served here.
+    Shutdown(ShutdownRequest),
 }
 
 impl Descriptor {
@@ -21,6 +24,7 @@ impl Descriptor {
         match self {
             Descriptor::Socket(socket) => Some(socket.as_fd()),
             Descriptor::Stdio(stdio) => Some(stdio.as_fd()),
+            Descriptor::Shutdown(request) => Some(request.as_fd()),
             Descriptor::File(_) => None,
         }
     }
@@ -30,6 +34,8 @@ impl Descriptor {
 /// lowest free number first, as POSIX has it.
 pub(crate) struct Descriptors {
     entries: Vec<Option<Descriptor>>,
+    /// What [`SHUTDOWN_FD`] stands for; the entries never reach that number.
+    shutdown: Option<Descriptor>,
     lowest_free: usize,
     sockets: usize,
     sockets_max: usize,
@@ -44,9 +50,15 @@ impl Descriptors {
     /// directories, which have the numbers from 3 on in the inner table.
     ///
     /// Sockets come first because `LISTEN_FDS` promises them from 3 on.
-    pub(crate) fn new(preopens: Vec<Socket>, directories: u32, sockets_max: usize) -> Descriptors {
+    pub(crate) fn new(
+        preopens: Vec<Socket>,
+        directories: u32,
+        sockets_max: usize,
+        shutdown: Option<ShutdownRequest>,
+    ) -> Descriptors {
         let mut descriptors = Descriptors {
             entries: Vec::new(),
+            shutdown: shutdown.map(Descriptor::Shutdown),
             lowest_free: 0,
             sockets: preopens.len(),
             sockets_max,
@@ -66,18 +78,20 @@ impl Descriptors {
     }
 
     pub(crate) fn get(&self, fd: u32) -> Result<&Descriptor, Errno> {
-        self.entries.get(fd as usize).and_then(Option::as_ref).ok_or(Errno::BADF)
+        let reserved = if fd == SHUTDOWN_FD { self.shutdown.as_ref() } else { None };
+        self.entries.get(fd as usize).and_then(Option::as_ref).or(reserved).ok_or(Errno::BADF)
     }
 
     pub(crate) fn get_mut(&mut self, fd: u32) -> Result<&mut Descriptor, Errno> {
-        self.entries.get_mut(fd as usize).and_then(Option::as_mut).ok_or(Errno::BADF)
+        let reserved = if fd == SHUTDOWN_FD { self.shutdown.as_mut() } else { None };
+        self.entries.get_mut(fd as usize).and_then(Option::as_mut).or(reserved).ok_or(Errno::BADF)
     }
 
     /// The socket with this number; for anything else the error that says so.
     pub(crate) fn socket(&self, fd: u32) -> Result<&Socket, Errno> {
         match self.get(fd)? {
             Descriptor::Socket(socket) => Ok(socket),
-            Descriptor::Stdio(_) | Descriptor::File(_) => Err(Errno::NOTSOCK),
+            Descriptor::Stdio(_) | Descriptor::File(_) | Descriptor::Shutdown(_) => Err(Errno::NOTSOCK),
         }
     }
 
@@ -97,7 +111,7 @@ impl Descriptors {
         number as u32
     }
 
-    /// Takes the descriptor out, whose number is then free.
+    /// Takes the descriptor out, whose number is then free; not [`SHUTDOWN_FD`].
     pub(crate) fn remove(&mut self, fd: u32) -> Result<Descriptor, Errno> {
         let entry = self.entries.get_mut(fd as usize);
         let removed = entry.and_then(Option::take).ok_or(Errno::BADF)?;
@@ -144,7 +158,7 @@ mod tests {
     use super::*;
 
     fn table() -> Descriptors {
-        Descriptors::new(Vec::new(), 2, 8)
+        Descriptors::new(Vec::new(), 2, 8, None)
     }
 
     #[test]

@@ -37,6 +37,8 @@
 //!   separated by colons, `unknown` for one without a name.
 //! - Listeners that it was given start non-blocking, streams start blocking;
 //!   what it accepts is as it asks in `sock_accept`.
+//! - Given a [`ShutdownRequest`], it can wait for the descriptor [`SHUTDOWN_FD`]
+//!   to learn that it shall end, and end in its own time.
 //! - One `poll_oneoff` takes up to 65,536 subscriptions. A read event's `nbytes`
 //!   is 1, "at least one": the exact number would cost a system call per event.
 //!   Its hang-up flag says that the peer has closed its side; there may still be
@@ -58,6 +60,7 @@ mod module;
 mod poll;
 mod preopen;
 mod run;
+mod shutdown;
 mod socket;
 mod socket_file;
 mod stdio;
@@ -68,3 +71,4 @@ pub use builder::HostBuilder;
 pub use error::Error;
 pub use preopen::Preopen;
 pub use run::Host;
+pub use shutdown::{SHUTDOWN_FD, ShutdownRequest, Signal};

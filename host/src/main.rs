@@ -6,7 +6,8 @@ mod quantity;
 mod signals;
 
 use command_line::{Command, CommandLine};
-use selectio_host::{Error, Preopen};
+use selectio_host::{Error, Preopen, ShutdownRequest};
+use signals::Ending;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -24,9 +25,10 @@ fn main() -> ExitCode {
 fn run(arguments: command_line::Run) -> Result<i32, Error> {
     descriptor_limit::raise();
     let sockets = arguments.sockets()?;
-    let files = sockets.iter().filter_map(Preopen::file);
-    signals::end_on_signals(files.map(Into::into).collect());
-    let host = arguments.builder(sockets).build()?;
+    let files = sockets.iter().filter_map(Preopen::file).map(Into::into).collect();
+    let request = ShutdownRequest::new()?;
+    signals::heed(Ending { files, request: request.clone(), grace: arguments.grace });
+    let host = arguments.builder(sockets).shutdown(request).build()?;
     for (fd, socket) in host.preopens() {
         match socket.name() {
             Some(name) => eprintln!("selectio: {socket} (fd {fd}, {name})"),

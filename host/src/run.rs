@@ -78,6 +78,7 @@ impl Host {
             sockets.collect(),
             self.given.directories.len() as u32,
             limits.sockets.unwrap_or(usize::MAX),
+            self.given.shutdown,
         );
         let wait_set =
             WaitSet::new().map_err(|error| Error::Host { reason: format!("no epoll set can be made: {error}") })?;

@@ -24,7 +24,7 @@ const WORDS: &str = r#"
       (local.set $letter (call $letter))
       (if (result i32) (i32.lt_u (local.get $letter) (i32.const 96))
         (then (i32.load offset=512
-          (i32.mul (i32.rem_u (local.get $letter) (i32.const 20)) (i32.const 4))))
+          (i32.mul (i32.rem_u (local.get $letter) (i32.const 21)) (i32.const 4))))
         (else (i32.add
           (i32.mul (i32.sub (local.get $letter) (i32.const 96)) (i32.const 8192))
           (call $letter)))))

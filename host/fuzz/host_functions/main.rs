@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use selectio_host::{Error, Host, Preopen};
+use selectio_host::{Error, Host, Preopen, ShutdownRequest};
 
 /// A guest may wait for ever, so its time ends soon.
 const TIME: Duration = Duration::from_millis(20);
@@ -65,6 +65,7 @@ fn run(argument: String) {
         .directory(&*FOLDER, "/")
         .preopen(Preopen::try_from(listener).expect("a socket"))
         .preopen(Preopen::try_from(stream).expect("a socket"))
+        .shutdown(ShutdownRequest::new().expect("two descriptors"))
         .max_memory(1 << 20)
         .max_sockets(16)
         .timeout(TIME);

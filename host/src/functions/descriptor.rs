@@ -28,6 +28,7 @@ const RIGHT_ACCEPT: u64 = 1 << 29;
 const RIGHTS_OF_ALL: u64 = RIGHT_SET_FLAGS | RIGHT_FILESTAT | RIGHT_POLL;
 const RIGHTS_OF_STREAM: u64 = RIGHTS_OF_ALL | RIGHT_READ | RIGHT_WRITE | RIGHT_SHUTDOWN;
 const RIGHTS_OF_LISTENER: u64 = RIGHTS_OF_ALL | RIGHT_ACCEPT;
+const RIGHTS_OF_SHUTDOWN: u64 = RIGHT_READ | RIGHT_POLL;
 
 /// Any tag of a preopen but that of a directory, which is 0.
 const PRESTAT_NO_DIRECTORY: u8 = 1;
@@ -62,6 +63,9 @@ fn fd_read(
             memory.with_vectors(buffers, count, |vectors| socket.receive(vectors, false, deadline))
         }
         Descriptor::Stdio(stdio) => memory.with_vectors(buffers, count, |vectors| stdio.read(vectors, deadline)),
+        Descriptor::Shutdown(request) => {
+            memory.with_vectors(buffers, count, |vectors| request.read(vectors).map_err(Failure::from))
+        }
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let arguments = [number, buffers, count, read].map(u32::cast_signed);
@@ -85,6 +89,7 @@ fn fd_write(
     let length = match guest.descriptors.get(fd)? {
         Descriptor::Socket(socket) => memory.with_vectors(buffers, count, |vectors| socket.send(vectors, deadline)),
         Descriptor::Stdio(stdio) => memory.with_vectors(buffers, count, |vectors| stdio.write(vectors, deadline)),
+        Descriptor::Shutdown(_) => return Err(Errno::BADF.into()),
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let arguments = [number, buffers, count, written].map(u32::cast_signed);
@@ -96,6 +101,10 @@ fn fd_write(
 }
 
 fn fd_close(_: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32) -> Result<(), Failure> {
+    // A program may close all numbers that it knows; requests to end come all the same.
+    if let Descriptor::Shutdown(_) = guest.descriptors.get(fd)? {
+        return Ok(());
+    }
     let closed = guest.descriptors.remove(fd)?;
     guest.wait_set.forget(fd, &closed);
     close(guest, closed)
@@ -104,10 +113,12 @@ fn fd_close(_: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32) -> Result<(), 
 /// The number `from` goes away, `to` stands for what it stood for.
 fn fd_renumber(_: &mut LinearMemory<'_>, guest: &mut Guest, from: u32, to: u32) -> Result<(), Failure> {
     let moved = guest.descriptors.get(from)?;
+    if let (Descriptor::Shutdown(_), _) | (_, Descriptor::Shutdown(_)) = (moved, guest.descriptors.get(to)?) {
+        return Err(Errno::NOTSUP.into());
+    }
     if from == to {
         return Ok(());
     }
-    guest.descriptors.get(to)?;
     guest.wait_set.forget(from, moved);
     let replaced = guest.descriptors.renumber(from, to)?;
     guest.wait_set.forget(to, &replaced);
@@ -118,7 +129,7 @@ fn close(guest: &mut Guest, descriptor: Descriptor) -> Result<(), Failure> {
     match descriptor {
         Descriptor::Socket(socket) => drop(socket),
         // The stream is the process's own, and others may still write to it.
-        Descriptor::Stdio(_) => {}
+        Descriptor::Stdio(_) | Descriptor::Shutdown(_) => {}
         Descriptor::File(number) => {
             let mut no_memory = wiggle::GuestMemory::Unshared(&mut []);
             let number = number.cast_signed();
@@ -150,6 +161,7 @@ fn fd_fdstat_get(memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, stat
             };
             (filetype, stdio.nonblocking, RIGHTS_OF_ALL | direction, 0)
         }
+        Descriptor::Shutdown(_) => (FILETYPE_UNKNOWN, true, RIGHTS_OF_SHUTDOWN, 0),
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let (number, stat) = (number.cast_signed(), stat.cast_signed());
@@ -170,6 +182,9 @@ fn fd_fdstat_set_flags(memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32
     let nonblocking = match guest.descriptors.get_mut(fd)? {
         Descriptor::Socket(socket) => &mut socket.nonblocking,
         Descriptor::Stdio(stdio) => &mut stdio.nonblocking,
+        // It is non-blocking, and stays so.
+        Descriptor::Shutdown(_) if flags == FLAG_NONBLOCK => return Ok(()),
+        Descriptor::Shutdown(_) => return Err(Errno::NOTSUP.into()),
         &mut Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let (number, flags) = (number.cast_signed(), flags.cast_signed());
@@ -201,7 +216,7 @@ fn fd_filestat_get(memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, st
     let filetype = match guest.descriptors.get(fd)? {
         Descriptor::Socket(_) => FILETYPE_SOCKET_STREAM,
         Descriptor::Stdio(stdio) if stdio.is_terminal() => FILETYPE_CHARACTER_DEVICE,
-        Descriptor::Stdio(_) => FILETYPE_UNKNOWN,
+        Descriptor::Stdio(_) | Descriptor::Shutdown(_) => FILETYPE_UNKNOWN,
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let (number, stat) = (number.cast_signed(), stat.cast_signed());
@@ -222,7 +237,7 @@ fn fd_prestat_get(memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, pre
         Descriptor::Socket(_) if guest.descriptors.precedes_directories(fd) => {
             Ok(memory.write(prestat, &[PRESTAT_NO_DIRECTORY, 0, 0, 0, 0, 0, 0, 0])?)
         }
-        Descriptor::Socket(_) | Descriptor::Stdio(_) => Err(Errno::BADF.into()),
+        Descriptor::Socket(_) | Descriptor::Stdio(_) | Descriptor::Shutdown(_) => Err(Errno::BADF.into()),
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let (number, prestat) = (number.cast_signed(), prestat.cast_signed());
@@ -248,7 +263,7 @@ fn path_open(
 ) -> Result<(), Failure> {
     let number = match guest.descriptors.get(fd)? {
         &Descriptor::File(number) => number,
-        Descriptor::Socket(_) | Descriptor::Stdio(_) => return Err(Errno::NOTDIR.into()),
+        Descriptor::Socket(_) | Descriptor::Stdio(_) | Descriptor::Shutdown(_) => return Err(Errno::NOTDIR.into()),
     };
     memory.range(opened, 4)?;
     forwarded(finish(inner::path_open(

@@ -89,7 +89,7 @@ fn link_paths(linker: &mut Linker<Guest>) -> Result<()> {
 fn file(descriptors: &Descriptors, fd: i32, otherwise: Errno) -> Result<i32, Errno> {
     match descriptors.get(fd.cast_unsigned())? {
         Descriptor::File(number) => Ok(number.cast_signed()),
-        Descriptor::Socket(_) | Descriptor::Stdio(_) => Err(otherwise),
+        Descriptor::Socket(_) | Descriptor::Stdio(_) | Descriptor::Shutdown(_) => Err(otherwise),
     }
 }
 

@@ -9,6 +9,7 @@ use super::subscription::{self, EVENT_SIZE, Interest, Outcome, Record};
 use crate::clock::MonotonicClock;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
+use crate::shutdown::SHUTDOWN_FD;
 use crate::sys::{self, EpollEvent};
 use crate::waiting::{Deadline, Failure};
 use std::io;
@@ -52,7 +53,7 @@ pub(crate) struct WaitSet {
     records: Vec<Record>,
     /// The state of the descriptor table that the set reflects, if it does.
     version: Option<u64>,
-    /// By descriptor number of the guest.
+    /// By [`slot`] of the guest's descriptor number.
     watches: Vec<Watch>,
     /// For each subscription the next one on the same descriptor.
     next: Vec<u32>,
@@ -139,20 +140,28 @@ impl WaitSet {
                 Interest::Read(fd) => (fd, READ),
                 Interest::Write(fd) => (fd, WRITE),
             };
-            match descriptors.get(fd) {
-                Err(error) => self.settled.push(Outcome::failed(index, error)),
-                Ok(Descriptor::File(_)) => self.settled.push(Outcome::ready(index)),
-                Ok(Descriptor::Socket(_) | Descriptor::Stdio(_)) => {
-                    let number = fd as usize;
-                    if self.watches.len() <= number {
-                        self.watches.resize(number + 1, UNWATCHED);
-                    }
-                    let watch = &mut self.watches[number];
-                    watch.wanted |= events;
-                    self.next[index as usize] = watch.first;
-                    watch.first = index;
+            let outcome = match descriptors.get(fd) {
+                Ok(Descriptor::Socket(_) | Descriptor::Stdio(_)) => None,
+                Ok(Descriptor::Shutdown(request)) if events == READ => {
+                    request.note_awaited();
+                    None
                 }
+                Ok(Descriptor::Shutdown(_)) => Some(Outcome::failed(index, Errno::BADF)),
+                Ok(Descriptor::File(_)) => Some(Outcome::ready(index)),
+                Err(error) => Some(Outcome::failed(index, error)),
+            };
+            if let Some(outcome) = outcome {
+                self.settled.push(outcome);
+                continue;
             }
+            let slot = slot(fd);
+            if self.watches.len() <= slot {
+                self.watches.resize(slot + 1, UNWATCHED);
+            }
+            let watch = &mut self.watches[slot];
+            watch.wanted |= events;
+            self.next[index as usize] = watch.first;
+            watch.first = index;
         }
         Ok(())
     }
@@ -160,18 +169,18 @@ impl WaitSet {
     /// Tells the kernel where the wanted events differ from the registered ones.
     fn register(&mut self, descriptors: &Descriptors) {
         let mut registered = 0;
-        for (number, watch) in (0..).zip(self.watches.iter_mut()) {
+        for (slot, watch) in self.watches.iter_mut().enumerate() {
             if watch.wanted != watch.registered && !watch.unpollable {
                 let operation = match (watch.registered, watch.wanted) {
                     (0, _) => libc::EPOLL_CTL_ADD,
                     (_, 0) => libc::EPOLL_CTL_DEL,
                     (_, _) => libc::EPOLL_CTL_MOD,
                 };
-                let Some(fd) = kernel_fd(descriptors, number) else {
+                let Some(fd) = kernel_fd(descriptors, slot) else {
                     continue;
                 };
                 let (epoll, wanted) = (self.epoll.as_fd(), watch.wanted);
-                match sys::epoll_control(epoll, operation, fd, wanted, number.into()) {
+                match sys::epoll_control(epoll, operation, fd, wanted, slot as u64) {
                     Ok(()) => watch.registered = watch.wanted,
                     Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
                         watch.unpollable = true;
@@ -197,7 +206,7 @@ impl WaitSet {
 
     /// To be called before the number `fd` stands for something else.
     pub(crate) fn forget(&mut self, fd: u32, descriptor: &Descriptor) {
-        let Some(watch) = self.watches.get_mut(fd as usize) else {
+        let Some(watch) = self.watches.get_mut(slot(fd)) else {
             return;
         };
         // Closing would do, were it certain that no other process shares the socket.
@@ -271,8 +280,8 @@ impl WaitSet {
     /// Finds the subscriptions for the descriptors that the kernel has named.
     fn sort_arrivals(&mut self) {
         for event in &self.arrived {
-            let (events, number) = (event.events, event.u64 as usize);
-            for index in chain(self.watches[number].first, &self.next) {
+            let (events, slot) = (event.events, event.u64 as usize);
+            for index in chain(self.watches[slot].first, &self.next) {
                 let (asked, hung_up) = match subscription::is_write(&self.records[index as usize]) {
                     true => (WRITE, libc::EPOLLHUP as u32),
                     false => (READ, HANGUP),
@@ -304,6 +313,19 @@ fn chain(first: u32, next: &[u32]) -> impl Iterator<Item = u32> {
     std::iter::successors(existing(first), move |&index| existing(next[index as usize]))
 }
 
-fn kernel_fd(descriptors: &Descriptors, number: u32) -> Option<BorrowedFd<'_>> {
-    descriptors.get(number).ok()?.kernel_fd()
+/// The place of a descriptor number among the watches. The one number that is
+/// far from all others comes first.
+fn slot(fd: u32) -> usize {
+    match fd {
+        SHUTDOWN_FD => 0,
+        _ => fd as usize + 1,
+    }
+}
+
+fn kernel_fd(descriptors: &Descriptors, slot: usize) -> Option<BorrowedFd<'_>> {
+    let fd = match slot {
+        0 => SHUTDOWN_FD,
+        _ => u32::try_from(slot - 1).ok()?,
+    };
+    descriptors.get(fd).ok()?.kernel_fd()
 }

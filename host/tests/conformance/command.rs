@@ -43,7 +43,7 @@ const ECHO: &str = r"
         (br $again)))";
 
 /// A guest in a file of its own.
-fn program(name: &str, text: &str) -> PathBuf {
+pub fn program(name: &str, text: &str) -> PathBuf {
     let path = folder(name).join("guest.wasm");
     fs::write(&path, module(text)).unwrap();
     path
@@ -58,8 +58,18 @@ pub struct Running {
 
 impl Running {
     pub fn start(arguments: &[&str]) -> Running {
-        let mut command = Command::new(SELECTIO);
-        Running::spawn(command.arg("run").args(arguments).stdin(Stdio::piped()))
+        Running::start_with("--default-signal=HUP,INT,TERM", arguments)
+    }
+
+    /// As with a parent that ignores these signals.
+    pub fn start_ignoring(signals: &str, arguments: &[&str]) -> Running {
+        Running::start_with(&format!("--ignore-signal={signals}"), arguments)
+    }
+
+    /// What this test is started with would be inherited: a shell lets what runs in the background ignore Ctrl-C.
+    fn start_with(signals: &str, arguments: &[&str]) -> Running {
+        let mut command = Command::new("env");
+        Running::spawn(command.args([signals, SELECTIO, "run"]).args(arguments).stdin(Stdio::piped()))
     }
 
     fn spawn(command: &mut Command) -> Running {
@@ -76,6 +86,18 @@ impl Running {
         &self.last_line
     }
 
+    /// All lines that the host prints until its end.
+    pub fn remaining_lines(&mut self) -> String {
+        let mut lines = String::new();
+        self.errors.read_to_string(&mut lines).unwrap();
+        lines
+    }
+
+    /// Waits until the guest has printed its first byte.
+    pub fn wait_for_a_byte(&mut self) {
+        self.child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    }
+
     /// Connects to the address in the last line.
     pub fn connect(&self) -> TcpStream {
         let words = self.last_line.split_whitespace();
@@ -83,7 +105,7 @@ impl Running {
         TcpStream::connect(address).unwrap()
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &pid]).status();
         assert!(status.unwrap().success());
@@ -115,6 +137,7 @@ fn a_wrong_command_line_is_exit_code_2() {
         &["walk"],
         &["run", "--nonsense", "app.wasm"],
         &["run", "--timeout", "soon", "app.wasm"],
+        &["run", "--grace", "-1", "app.wasm"],
         &["run", "--max-memory", "1T", "app.wasm"],
         &["run", "-S", "threads", "app.wasm"],
     ] {
@@ -186,10 +209,12 @@ fn standard_input_may_be_a_file() {
 }
 
 #[test]
-fn signals_end_it_at_any_time() {
+fn signals_end_a_guest_that_waits_for_no_requests_at_any_time() {
     let spinning = program("spinning", "(func $main (loop $again (br $again)))");
     let waiting = program("waiting", ECHO);
-    for (guest, signal, code) in [(&spinning, "INT", 130), (&spinning, "TERM", 143), (&waiting, "INT", 130)] {
+    for (guest, signal, code) in
+        [(&spinning, "INT", 130), (&spinning, "TERM", 143), (&waiting, "INT", 130), (&waiting, "HUP", 129)]
+    {
         let path = guest.with_file_name("socket");
         let socket = path.to_str().unwrap();
         let mut running = Running::start(&["--unixlisten", socket, guest.to_str().unwrap()]);

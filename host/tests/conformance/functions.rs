@@ -40,6 +40,10 @@ pub const FUNCTIONS: [(&str, &str); 36] = [
     ("sock_shutdown", "ii"),
 ];
 
-/// Small numbers are descriptors, flags and counts; the others are pointers.
-pub const ARGUMENTS: [u32; 20] =
-    [0, 0, 1, 1, 2, 3, 3, 4, 4, 5, 6, 8, 64, 1024, 65_536, 98_304, 262_140, 262_144, 0x7fff_ffff, 0xffff_ffff];
+/// Small numbers are descriptors, flags and counts; 0x7ffffff0 is the descriptor that tells a guest to end; the others
+/// are pointers.
+#[rustfmt::skip]
+pub const ARGUMENTS: [u32; 21] = [
+    0, 0, 1, 1, 2, 3, 3, 4, 4, 5, 6, 8, 64, 1024, 65_536, 98_304, 262_140, 262_144, 0x7fff_fff0, 0x7fff_ffff,
+    0xffff_ffff,
+];

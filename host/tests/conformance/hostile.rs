@@ -4,7 +4,7 @@
 use crate::descriptors::folder;
 use crate::functions::{ARGUMENTS, FUNCTIONS};
 use crate::guest::{Listening, check, host, module, run};
-use selectio_host::{Error, Host};
+use selectio_host::{Error, Host, ShutdownRequest};
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::TcpStream;
@@ -204,6 +204,7 @@ fn senseless_calls_harm_no_one() {
         let builder = Host::builder()
             .module_bytes("guest.wasm", module(&senseless_calls(seed)))
             .directory(folder, "/")
+            .shutdown(ShutdownRequest::new().unwrap())
             .timeout(Duration::from_millis(100));
         let guest = Listening::start_with(builder);
         for _ in 0..3 {

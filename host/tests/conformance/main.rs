@@ -10,5 +10,6 @@ mod hostile;
 mod limits;
 mod other_host;
 mod poll;
+mod shutdown;
 mod sockets;
 mod std_guest;

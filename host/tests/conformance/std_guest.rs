@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Compiles a guest of tests/guests.
-fn compile(name: &str, folder: &Path) -> PathBuf {
+pub fn compile(name: &str, folder: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests").join(name);
     let module = folder.join(name).with_extension("wasm");
     let status = Command::new("rustc")
