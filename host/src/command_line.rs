@@ -70,6 +70,10 @@ pub(crate) struct Run {
     #[arg(long = "listenfd", help_heading = "Sockets")]
     inherited: bool,
 
+    /// Let TCP gather small writes (Nagle's algorithm); otherwise they go out at once
+    #[arg(long, help_heading = "Sockets")]
+    nagle: bool,
+
     /// Let the program use a directory, under the same or another name
     #[arg(long = "dir", value_name = "HOST[::GUEST]")]
     directories: Vec<String>,
@@ -145,6 +149,9 @@ impl Run {
         }
         if inherited {
             sockets.extend(Preopen::inherited()?);
+        }
+        if self.nagle {
+            sockets = sockets.into_iter().map(Preopen::with_nagle).collect();
         }
         Ok(sockets)
     }

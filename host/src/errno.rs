@@ -25,6 +25,21 @@ impl From<io::Error> for Errno {
     }
 }
 
+/// What accept(2) has reported, as the guest is to take it.
+///
+/// Linux passes on errors of the network that belong to the one connection that
+/// is accepted; accept(2) lists them, and that a firewall may forbid it (EPERM).
+/// Guests know several of them for what they are: that client is gone, the next
+/// one may be waiting. The others would look like the listener's own end.
+pub(crate) fn accept_error(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::EPROTO | libc::ENOPROTOOPT | libc::EHOSTDOWN | libc::ENONET | libc::EOPNOTSUPP | libc::EPERM) => {
+            io::Error::from_raw_os_error(libc::ECONNABORTED)
+        }
+        _ => error,
+    }
+}
+
 /// What a call on a socket, a pipe or a terminal can report. Anything else is
 /// an input/output error to the guest: stock hosts made a trap of it, which let
 /// one odd connection end a server.
@@ -65,4 +80,42 @@ fn from_kernel(code: i32) -> Errno {
         libc::ETIMEDOUT => 73,
         _ => return Errno::IO,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepting(code: i32) -> Errno {
+        Errno::from(accept_error(io::Error::from_raw_os_error(code)))
+    }
+
+    #[test]
+    fn a_connection_that_is_gone_is_no_error_of_the_listener() {
+        const CONNABORTED: Errno = Errno(13);
+        for code in [
+            libc::ECONNABORTED,
+            libc::EPROTO,
+            libc::ENOPROTOOPT,
+            libc::EHOSTDOWN,
+            libc::ENONET,
+            libc::EOPNOTSUPP,
+            libc::EPERM,
+        ] {
+            assert_eq!(accepting(code), CONNABORTED, "{code}");
+        }
+        assert_eq!(accepting(libc::EHOSTUNREACH), Errno(23));
+        assert_eq!(accepting(libc::ENETDOWN), Errno(38));
+        assert_eq!(accepting(libc::ENETUNREACH), Errno(40));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_host_or_the_listener_stays_what_it_is() {
+        assert_eq!(accepting(libc::EAGAIN), Errno::AGAIN);
+        assert_eq!(accepting(libc::EINVAL), Errno::INVAL);
+        assert_eq!(accepting(libc::EMFILE), Errno::MFILE);
+        assert_eq!(accepting(libc::ENFILE), Errno(41));
+        assert_eq!(accepting(libc::ENOBUFS), Errno(42));
+        assert_eq!(accepting(libc::ENOMEM), Errno(48));
+    }
 }

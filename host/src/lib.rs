@@ -37,6 +37,8 @@
 //!   separated by colons, `unknown` for one without a name.
 //! - Listeners that it was given start non-blocking, streams start blocking;
 //!   what it accepts is as it asks in `sock_accept`.
+//! - Its TCP streams send small amounts of data at once (TCP_NODELAY), unless
+//!   [`Preopen::with_nagle`] says otherwise: preview1 has no socket options.
 //! - Given a [`ShutdownRequest`], it can wait for the descriptor [`SHUTDOWN_FD`]
 //!   to learn that it shall end, and end in its own time.
 //! - One `poll_oneoff` takes up to 65,536 subscriptions. A read event's `nbytes`

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::inherit;
 use crate::socket::{Role, Socket};
 use crate::socket_file::SocketFile;
-use socket2::{Domain, Protocol, SockAddr, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -26,6 +26,8 @@ pub struct Preopen {
     name: Option<String>,
     address: String,
     file: Option<SocketFile>,
+    /// It has TCP_NODELAY, but listened before it had.
+    has_older_connections: bool,
 }
 
 impl Preopen {
@@ -34,7 +36,7 @@ impl Preopen {
     pub fn tcp_listener(address: &str) -> Result<Preopen, Error> {
         let listener = first_that_works(address, |one| listen(&one.into()))
             .map_err(|error| refusal("a listener on", address, &error))?;
-        Preopen::try_from(listener)
+        Ok(Preopen { has_older_connections: false, ..Preopen::try_from(listener)? })
     }
 
     /// A TCP connection to an address such as `127.0.0.1:7000` or `localhost:80`.
@@ -78,7 +80,18 @@ impl Preopen {
 
     /// `fd` is non-blocking.
     fn new(fd: OwnedFd, role: Role, address: String) -> Preopen {
-        Preopen { fd, role, name: None, address, file: None }
+        // It fails for what is not TCP, which has nothing of the kind.
+        let is_tcp = SockRef::from(&fd).set_tcp_nodelay(true).is_ok();
+        Preopen { fd, role, name: None, address, file: None, has_older_connections: is_tcp && role == Role::Listener }
+    }
+
+    /// Lets TCP hold back small amounts of data while others are on their way
+    /// (Nagle's algorithm), on this socket and on what it accepts. Without it
+    /// they go out at once: TCP_NODELAY is on, since a guest can't ask for it.
+    pub fn with_nagle(self) -> Preopen {
+        // It fails for what is not TCP, which has nothing of the kind.
+        let _ = SockRef::from(&self.fd).set_tcp_nodelay(false);
+        Preopen { has_older_connections: false, ..self }
     }
 
     /// Gives the socket a name, which the guest finds in `LISTEN_FDNAMES`.
@@ -119,7 +132,8 @@ impl Preopen {
     /// as programs expect that were not written for an event loop.
     pub(crate) fn into_socket(self) -> Socket {
         let nonblocking = self.role == Role::Listener;
-        Socket::new(self.fd, self.role, nonblocking, self.file)
+        let socket = Socket::new(self.fd, self.role, nonblocking, self.file);
+        if self.has_older_connections { socket.with_older_connections() } else { socket }
     }
 }
 
@@ -177,6 +191,8 @@ fn listen(address: &SockAddr) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.bind(address)?;
+    // Before the first connection comes: on Linux what is accepted inherits it.
+    socket.set_tcp_nodelay(true)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }

@@ -1,10 +1,12 @@
 //! A guest's socket: a listener or a connected stream.
 
-use crate::errno::Errno;
+use crate::errno::{self, Errno};
 use crate::memory::Vectors;
 use crate::socket_file::SocketFile;
 use crate::sys;
 use crate::waiting::{Deadline, Failure};
+use socket2::SockRef;
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -26,6 +28,10 @@ pub(crate) struct Socket {
     pub(crate) role: Role,
     /// The guest's own NONBLOCK flag.
     pub(crate) nonblocking: bool,
+    /// Connections may be waiting that are older than this listener's
+    /// TCP_NODELAY. The kernel gives a connection what the listener had when the
+    /// connection came, so these lack it.
+    has_older_connections: Cell<bool>,
     /// Removed with the socket.
     _file: Option<SocketFile>,
 }
@@ -33,12 +39,28 @@ pub(crate) struct Socket {
 impl Socket {
     /// `fd` must be non-blocking already.
     pub(crate) fn new(fd: OwnedFd, role: Role, nonblocking: bool, file: Option<SocketFile>) -> Socket {
-        Socket { fd, role, nonblocking, _file: file }
+        Socket { fd, role, nonblocking, has_older_connections: Cell::new(false), _file: file }
+    }
+
+    /// A listener that has got its TCP_NODELAY when it listened already.
+    pub(crate) fn with_older_connections(mut self) -> Socket {
+        self.has_older_connections = Cell::new(true);
+        self
     }
 
     /// Accepts a connection, whose guest flag is `nonblocking`.
     pub(crate) fn accept(&self, nonblocking: bool, deadline: &Deadline) -> Result<Socket, Failure> {
-        let fd = self.patiently(libc::POLLIN, deadline, || sys::accept(self.as_fd()))?;
+        let fd = self.patiently(libc::POLLIN, deadline, || {
+            let accepted = sys::accept(self.as_fd());
+            if would_block(&accepted) {
+                self.has_older_connections.set(false);
+            }
+            accepted.map_err(errno::accept_error)
+        })?;
+        if self.has_older_connections.get() {
+            // It was possible for the listener. Should it fail, the connection is only slower.
+            let _ = SockRef::from(&fd).set_tcp_nodelay(true);
+        }
         Ok(Socket::new(fd, Role::Stream, nonblocking, None))
     }
 
@@ -102,14 +124,17 @@ impl Socket {
         mut call: impl FnMut() -> io::Result<T>,
     ) -> Result<T, Failure> {
         loop {
-            match call() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.nonblocking => {
-                    deadline.wait(self.as_fd(), events)?;
-                }
-                result => return result.map_err(|error| Errno::from(error).into()),
+            let result = call();
+            if !would_block(&result) || self.nonblocking {
+                return result.map_err(|error| Errno::from(error).into());
             }
+            deadline.wait(self.as_fd(), events)?;
         }
     }
+}
+
+fn would_block<T>(result: &io::Result<T>) -> bool {
+    result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 impl AsFd for Socket {

@@ -72,6 +72,14 @@ impl Running {
         Running::spawn(command.args([signals, SELECTIO, "run"]).args(arguments).stdin(Stdio::piped()))
     }
 
+    /// With a listener of the service manager, named web. The shell plays that part: it puts the listener under number 3
+    /// and says whose it is.
+    pub fn activate(listener: TcpListener, arguments: &[&str]) -> Running {
+        let script = r#"LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=web exec "$0" run --listenfd "$@" 3<&0 0</dev/null"#;
+        let mut command = Command::new("sh");
+        Running::spawn(command.args(["-c", script, SELECTIO]).args(arguments).stdin(OwnedFd::from(listener)))
+    }
+
     fn spawn(command: &mut Command) -> Running {
         let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = pipes.spawn().unwrap();
@@ -103,6 +111,10 @@ impl Running {
         let words = self.last_line.split_whitespace();
         let address = words.skip_while(|word| *word != "on").nth(1).unwrap();
         TcpStream::connect(address).unwrap()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, name: &str) {
@@ -264,8 +276,6 @@ fn an_outgoing_connection_is_given() {
     assert_eq!(running.finish().0, Some(0));
 }
 
-/// The shell plays the service manager: it puts the listener under number 3 and
-/// says whose it is.
 #[test]
 fn inherited_sockets_are_given() {
     let guest = program(
@@ -277,14 +287,7 @@ fn inherited_sockets_are_given() {
     );
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let script = format!(
-        "LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=web \
-         exec '{SELECTIO}' run --listenfd '{}' 3<&0 0</dev/null",
-        guest.display()
-    );
-    let mut command = Command::new("sh");
-    command.args(["-c", &script]).stdin(OwnedFd::from(listener));
-    let mut running = Running::spawn(&mut command);
+    let mut running = Running::activate(listener, &[guest.to_str().unwrap()]);
     assert_eq!(running.line(), format!("selectio: listening on {address} (fd 3, web)\n"));
     let mut stream = running.connect();
     stream.write_all(b"hello").unwrap();

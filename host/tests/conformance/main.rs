@@ -8,6 +8,7 @@ mod functions;
 mod guest;
 mod hostile;
 mod limits;
+mod nagle;
 mod other_host;
 mod poll;
 mod shutdown;
