@@ -41,9 +41,9 @@
 //!   [`Preopen::with_nagle`] says otherwise: preview1 has no socket options.
 //! - Given a [`ShutdownRequest`], it can wait for the descriptor [`SHUTDOWN_FD`]
 //!   to learn that it shall end, and end in its own time.
-//! - One `poll_oneoff` takes up to 65,536 subscriptions. A read event's `nbytes`
-//!   is 1, "at least one": the exact number would cost a system call per event.
-//!   Its hang-up flag says that the peer has closed its side; there may still be
+//! - One `poll_oneoff` takes as many subscriptions as the guest's memory holds. A
+//!   read event's `nbytes` is 1, "at least one": the exact number would cost a
+//!   system call per event. Its hang-up flag says that the peer has closed its side; there may still be
 //!   data to read. A failed descriptor is its own event's error, not the call's.
 
 #[cfg(not(target_os = "linux"))]

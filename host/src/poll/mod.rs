@@ -11,10 +11,6 @@ use crate::memory::LinearMemory;
 use crate::waiting::Failure;
 use subscription::{EVENT_SIZE, SUBSCRIPTION_SIZE};
 
-/// The most subscriptions in one call; beyond it the call is `inval`. It is
-/// twice the 32,768 sockets of a guest that reads and writes on each.
-const SUBSCRIPTIONS_MAX: u32 = 65_536;
-
 /// Waits until a subscription is ready, and reports all that are, in the order
 /// in which they were given.
 ///
@@ -22,6 +18,9 @@ const SUBSCRIPTIONS_MAX: u32 = 65_536;
 /// `badf` for its own subscription, a socket with a pending error is ready
 /// without an error (the call that follows reveals it), a peer that has closed
 /// its side sets the hang-up flag of read events.
+///
+/// There may be as many subscriptions as the guest's memory holds, together
+/// with room for an event each.
 pub(crate) fn poll_oneoff(
     memory: &mut LinearMemory<'_>,
     guest: &mut Guest,
@@ -30,7 +29,7 @@ pub(crate) fn poll_oneoff(
     count: u32,
     events_count: u32,
 ) -> Result<(), Failure> {
-    if count == 0 || count > SUBSCRIPTIONS_MAX {
+    if count == 0 {
         return Err(Errno::INVAL.into());
     }
     // Found out before waiting, so that no readiness gets lost on a bad pointer.

@@ -45,6 +45,33 @@ fn a_guest_that_wants_too_much_memory_is_ended() {
     assert!(matches!(result, Err(Error::MemoryLimit { .. })), "{result:?}");
 }
 
+/// A hundred thousand subscriptions on two streams, every other one ready.
+#[test]
+fn one_wait_takes_as_many_subscriptions_as_the_memory_holds() {
+    let guest = Listening::start(
+        "(drop (memory.grow (i32.const 200)))
+         (call $is (call $fd_fdstat_set_flags (i32.const 3) (i32.const 0)) (i32.const 0))
+         (call $is (call $accept (i32.const 4)) (i32.const 0))
+         (call $is (call $accept (i32.const 4)) (i32.const 0))
+         (loop $again
+           (i32.store offset=262144 (i32.mul (local.get $i) (i32.const 48)) (local.get $i))
+           (i32.store8 offset=262152 (i32.mul (local.get $i) (i32.const 48)) (i32.const 1))
+           (i32.store offset=262160 (i32.mul (local.get $i) (i32.const 48))
+             (i32.add (i32.const 4) (i32.and (local.get $i) (i32.const 1))))
+           (local.set $i (i32.add (local.get $i) (i32.const 1)))
+           (br_if $again (i32.lt_u (local.get $i) (i32.const 100000))))
+         (call $is (call $poll_oneoff (i32.const 262144) (i32.const 6000000) (i32.const 100000) (i32.const 16)) (i32.const 0))
+         (call $is (call $events) (i32.const 50000))
+         (call $is (i32.load (i32.const 6000000)) (i32.const 1))
+         (call $is (i32.load16_u (i32.const 6000008)) (i32.const 0))
+         (call $is (i32.eq (i32.load (i32.add (i32.const 6000000) (i32.mul (i32.const 49999) (i32.const 32))))
+           (i32.const 99999)) (i32.const 1))",
+    );
+    let _silent = guest.connect();
+    guest.connect().write_all(b"x").unwrap();
+    guest.finish();
+}
+
 #[test]
 fn sockets_beyond_the_limit_are_refused_until_one_is_closed() {
     let body = "
