@@ -1,5 +1,7 @@
 //! A descriptor: owned, and opaque to everything above the platform layer.
 
+#[cfg(unix)]
+use std::any::Any;
 use std::io;
 #[cfg(any(unix, target_os = "wasi"))]
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,12 +21,32 @@ pub struct Descriptor(World);
 enum World {
     #[cfg(any(unix, target_os = "wasi"))]
     Kernel(OwnedFd),
+    /// The guard goes first: what it undoes is about the descriptor.
+    #[cfg(unix)]
+    Guarded {
+        _guard: Box<dyn Any + Send + Sync>,
+        fd: OwnedFd,
+    },
+    /// The process has it for ever: dropping this closes nothing.
+    #[cfg(target_os = "wasi")]
+    Kept(BorrowedFd<'static>),
     Simulation(Handle),
 }
 
 impl Descriptor {
     pub(crate) fn simulated(handle: Handle) -> Descriptor {
         Descriptor(World::Simulation(handle))
+    }
+
+    /// One whose end means more than its close: `guard` is dropped just before.
+    #[cfg(unix)]
+    pub(crate) fn guarded(fd: OwnedFd, guard: impl Any + Send + Sync) -> Descriptor {
+        Descriptor(World::Guarded { _guard: Box::new(guard), fd })
+    }
+
+    #[cfg(target_os = "wasi")]
+    pub(crate) fn kept(fd: BorrowedFd<'static>) -> Descriptor {
+        Descriptor(World::Kept(fd))
     }
 
     /// Its number in `network`.
@@ -35,7 +57,7 @@ impl Descriptor {
         match &self.0 {
             World::Simulation(handle) => handle.number_in(network),
             #[cfg(any(unix, target_os = "wasi"))]
-            World::Kernel(_) => None,
+            _ => None,
         }
         .ok_or_else(|| other_world("simulated"))
     }
@@ -46,13 +68,36 @@ impl Descriptor {
     /// `InvalidInput` when it is of a simulated network.
     #[cfg(any(unix, target_os = "wasi"))]
     pub fn fd(&self) -> io::Result<BorrowedFd<'_>> {
-        self.owned_fd().map(OwnedFd::as_fd)
+        match &self.0 {
+            World::Kernel(fd) => Ok(fd.as_fd()),
+            #[cfg(unix)]
+            World::Guarded { fd, .. } => Ok(fd.as_fd()),
+            #[cfg(target_os = "wasi")]
+            World::Kept(fd) => Ok(*fd),
+            World::Simulation(_) => Err(other_world("real")),
+        }
     }
 
-    #[cfg(any(unix, target_os = "wasi"))]
+    #[cfg(unix)]
     pub(crate) fn owned_fd(&self) -> io::Result<&OwnedFd> {
         match &self.0 {
-            World::Kernel(fd) => Ok(fd),
+            World::Kernel(fd) | World::Guarded { fd, .. } => Ok(fd),
+            World::Simulation(_) => Err(other_world("real")),
+        }
+    }
+
+    /// Gives up the descriptor for its close, which the caller does. `None` when there is nothing to close.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is of a simulated network.
+    #[cfg(any(unix, target_os = "wasi"))]
+    pub(crate) fn into_closable(self) -> io::Result<Option<OwnedFd>> {
+        match self.0 {
+            World::Kernel(fd) => Ok(Some(fd)),
+            #[cfg(unix)]
+            World::Guarded { fd, .. } => Ok(Some(fd)),
+            #[cfg(target_os = "wasi")]
+            World::Kept(_) => Ok(None),
             World::Simulation(_) => Err(other_world("real")),
         }
     }
@@ -70,11 +115,16 @@ impl TryFrom<Descriptor> for OwnedFd {
     type Error = io::Error;
 
     /// # Errors
-    /// `InvalidInput` when it is of a simulated network.
+    /// `InvalidInput` when it is of a simulated network, when it is that of the signals, and on wasip1 when it is
+    /// standard input: those are not to be owned.
     fn try_from(descriptor: Descriptor) -> io::Result<OwnedFd> {
         match descriptor.0 {
             World::Kernel(fd) => Ok(fd),
             World::Simulation(_) => Err(other_world("real")),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "this descriptor (of the signals, or standard input) can't be given away, because its end is the                  platform's affair: borrow it with `fd`, and duplicate that where the target can",
+            )),
         }
     }
 }

@@ -35,7 +35,7 @@
 #![deny(unsafe_code)]
 
 mod descriptor;
-#[cfg(any(unix, target_os = "wasi"))]
+mod error;
 #[cfg(any(unix, target_os = "wasi"))]
 mod interop;
 #[cfg(any(unix, target_os = "wasi"))]
@@ -43,14 +43,19 @@ mod preopens;
 pub mod sim;
 mod types;
 
-use std::io;
+use std::any::Any;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use descriptor::Descriptor;
-pub use types::{Address, Caps, Connect, Domain, Interest, Preopen, Protocol, Ready, Shutdown, SocketOption, Type};
+pub use error::{OperationError, explained, explained_as, raw_os_error};
+pub use types::{
+    Address, Caps, Connect, Domain, IntegerOption, Interest, Preopen, Protocol, Ready, Shutdown, SocketOption, Type,
+};
 
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
@@ -120,7 +125,7 @@ pub trait Platform {
     fn socket(&self, domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Descriptor>;
 
     /// Makes a descriptor from elsewhere one of this platform's sockets, as C2 wants them, and says of which
-    /// type it is.
+    /// type it is. What is no socket is left as it was.
     ///
     /// # Errors
     /// `InvalidInput` when it is no socket.
@@ -146,17 +151,39 @@ pub trait Platform {
     /// `Unsupported` on wasip1; natively those of `getsockopt(2)`.
     fn option(&self, socket: &Descriptor, option: SocketOption) -> io::Result<bool>;
 
-    /// Turns an option of the socket on or off.
+    /// Turns an option of the socket on or off. Natively, [`SocketOption::NoDelay`] is on from the start for
+    /// streams over the internet; what a listener says of it goes for the connections that it accepts later.
     ///
     /// # Errors
     /// `Unsupported` on wasip1; natively those of `setsockopt(2)`.
     fn set_option(&self, socket: &Descriptor, option: SocketOption, on: bool) -> io::Result<()>;
+
+    /// The value of an option that is a number.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; natively those of `getsockopt(2)`.
+    fn integer_option(&self, socket: &Descriptor, option: IntegerOption) -> io::Result<u32>;
+
+    /// Sets an option that is a number.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1; `InvalidInput` for a value that no kernel takes; natively those of
+    /// `setsockopt(2)`.
+    fn set_integer_option(&self, socket: &Descriptor, option: IntegerOption, value: u32) -> io::Result<()>;
 
     /// Gives the socket its local address.
     ///
     /// # Errors
     /// `Unsupported` on wasip1; natively those of `bind(2)`, such as `AddrInUse`.
     fn bind(&self, socket: &Descriptor, address: &Address) -> io::Result<()>;
+
+    /// Binds a Unix stream socket that is about to listen to a path. A file that a listener left there which is
+    /// gone is replaced. Dropping the answer removes the file, once, unless another one has taken its place.
+    ///
+    /// # Errors
+    /// `AddrInUse` when somebody listens there; `AlreadyExists` when the file is no socket, which is never
+    /// removed; `Unsupported` on wasip1; natively those of `bind(2)`.
+    fn bind_path(&self, socket: &Descriptor, path: &Path) -> io::Result<Box<dyn Any>>;
 
     /// Makes the socket a listener with room for `backlog` connections that wait to be accepted.
     ///
@@ -167,8 +194,9 @@ pub trait Platform {
     /// Takes one connection from a listener, and the peer's address where the world knows it.
     ///
     /// # Errors
-    /// `WouldBlock` when none waits; `QuotaExceeded` when one waits and there are no descriptors left;
-    /// otherwise those of `accept(2)`.
+    /// `WouldBlock` when none waits; `ConnectionAborted` when the one that waited is gone, for whatever reason, and
+    /// the next one may be behind it; `QuotaExceeded` when one waits and there is no descriptor or memory for it;
+    /// `Interrupted` when a signal came; otherwise those of `accept(2)`, which say that the listener is no good.
     fn accept(&self, listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)>;
 
     /// Starts to connect.
@@ -189,11 +217,13 @@ pub trait Platform {
     /// `WouldBlock` when there is nothing; otherwise those of `recv(2)`.
     fn recv(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes bytes to a connected socket and says how many it took. Never raises a signal.
+    /// Writes the bytes of several buffers to a connected socket, in their order and in one system call, and says
+    /// how many it took; that may end anywhere, and a host may take only the first few buffers. A socket for
+    /// messages sends all of it as one. Never raises a signal.
     ///
     /// # Errors
-    /// `WouldBlock` when there is no room; otherwise those of `send(2)`.
-    fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize>;
+    /// `WouldBlock` when there is no room; otherwise those of `send(2)` and `sendmsg(2)`.
+    fn send(&self, socket: &Descriptor, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
 
     /// Reads one datagram and says where it came from. What doesn't fit the buffer is lost; a datagram of
     /// no bytes is one all the same.
@@ -251,7 +281,8 @@ pub trait Platform {
     /// `Unsupported` on wasip1; natively those of `getaddrinfo(3)`.
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
 
-    /// The program's standard input, for a watch of its own.
+    /// The program's standard input, for a watch of its own. On wasip1 it is always descriptor 0 itself, which
+    /// nobody can close and one selector can watch once.
     ///
     /// # Errors
     /// Those of duplicating the descriptor.
@@ -263,16 +294,37 @@ pub trait Platform {
     /// # Errors
     /// `Unsupported` where there are no other threads.
     fn waker(&self) -> io::Result<(Descriptor, Arc<dyn Wake>)>;
+
+    /// A descriptor that becomes readable when somebody asks the program to end: natively with Ctrl-C (`SIGINT`)
+    /// or `SIGTERM`, on wasip1 when the user of `selectio run` does. Reading it takes that back.
+    ///
+    /// Every call gives a descriptor of its own, and all of them become readable, except on wasip1, where all are
+    /// the same. Natively, the next such signal after the first ends the program at once, and so does the first
+    /// when no such descriptor is open; a signal that was ignored when the program started stays ignored.
+    ///
+    /// # Errors
+    /// `Unsupported` on a wasip1 host that passes no signals on; natively those of making a pipe and of
+    /// `sigaction(2)`.
+    fn signals(&self) -> io::Result<Descriptor>;
 }
 
 /// Ends a wait from another thread.
+///
+/// Any number of calls count as one until the owner of the descriptor has seen them. The owner, when the
+/// descriptor is readable, reads it empty, then calls [`acknowledge`](Wake::acknowledge), and only then looks for
+/// what the others have left for it.
 pub trait Wake: Send + Sync {
-    /// Makes the descriptor that came with it readable. Any number of calls before that is read count as
-    /// one.
+    /// Makes the descriptor that came with it readable, unless a call before did so and the owner has not
+    /// acknowledged it yet. What happened before this call is seen by the owner after its acknowledgement.
     ///
     /// # Errors
     /// Those of writing to a pipe, except that a full one is as good as written to.
     fn wake(&self) -> io::Result<()>;
+
+    /// Makes the next call of [`wake`](Wake::wake) count again. It has to come after the descriptor was read
+    /// empty: the other way round, a wake between the two would be read away and leave all later ones
+    /// uncounted.
+    fn acknowledge(&self);
 }
 
 /// Waits on many descriptors at once.
@@ -283,8 +335,9 @@ pub trait Selector {
     /// Starts to watch a descriptor; what comes of it carries `key`.
     ///
     /// # Errors
-    /// `AlreadyExists` when it is watched already; `InvalidInput` when it belongs to another platform;
-    /// `Unsupported` when this kind of wait can't take it.
+    /// `AlreadyExists` when it, or another one of the same number, is watched already; `InvalidInput` when it
+    /// belongs to another platform; `Unsupported` when this kind of wait can't take it; `QuotaExceeded` when it
+    /// can't take any more (C9).
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()>;
 
     /// Changes what a descriptor is watched for. A watch for nothing keeps its place.
@@ -306,32 +359,4 @@ pub trait Selector {
     /// `InvalidInput` when there is nothing to wait for; otherwise the kernel's word that nothing could
     /// be waited for.
     fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
-}
-
-/// A descriptor that is something else than a socket.
-fn not_a_socket(what: &str) -> io::Error {
-    let text = format!("the descriptor is {what}, not a socket: use a Delegate");
-    io::Error::new(io::ErrorKind::InvalidInput, text)
-}
-
-/// The refusal of C4: it would never end.
-fn nothing_to_wait_for() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "nothing is watched and no timeout is given, so this wait would never end: register something or give a timeout",
-    )
-}
-
-/// There is a connection to accept and nothing to hold it with, which passes when something is closed.
-fn exhausted(error: &io::Error) -> io::Error {
-    let text = format!(
-        "accept: no descriptor or memory left for one more connection ({error}): raise `ulimit -n`, or close some"
-    );
-    io::Error::new(io::ErrorKind::QuotaExceeded, text)
-}
-
-/// An operation that a world does not have, with what to do instead.
-#[allow(dead_code, reason = "a world that has everything refuses nothing")]
-fn unsupported(operation: &str, platform: &str, remedy: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, format!("{operation} is not possible on {platform}: {remedy}"))
 }

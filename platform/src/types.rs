@@ -172,6 +172,32 @@ pub enum SocketOption {
     NoDelay,
 }
 
+/// A property of a socket that is a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IntegerOption {
+    /// The room for bytes that wait to be sent, in bytes. Linux doubles what is set, for its own bookkeeping, and
+    /// says so when it is asked.
+    #[doc(alias = "SO_SNDBUF")]
+    SendBufferSize,
+    /// The room for bytes that wait to be read, in bytes; doubled in the same way.
+    #[doc(alias = "SO_RCVBUF")]
+    ReceiveBufferSize,
+    /// How long a peer may be silent before it is probed, in seconds. [`SocketOption::KeepAlive`] turns probing on.
+    #[doc(alias = "TCP_KEEPIDLE")]
+    KeepAliveTime,
+    /// From one probe to the next, in seconds.
+    #[doc(alias = "TCP_KEEPINTVL")]
+    KeepAliveInterval,
+    /// After how many probes without an answer the connection is given up, a count.
+    #[doc(alias = "TCP_KEEPCNT")]
+    KeepAliveRetries,
+    /// How far a packet may travel, in hops: the time to live of IPv4, the hop limit of IPv6.
+    #[doc(alias = "IP_TTL")]
+    #[doc(alias = "IPV6_UNICAST_HOPS")]
+    TimeToLive,
+}
+
 /// Which direction of a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shutdown {

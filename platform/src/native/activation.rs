@@ -6,8 +6,8 @@ use std::io;
 use std::os::fd::{AsFd, RawFd};
 
 use super::{sockets, syscalls};
-use crate::Preopen;
 use crate::preopens::name_at;
+use crate::{Descriptor, Preopen};
 
 /// The first passed descriptor (`SD_LISTEN_FDS_START`).
 const FIRST_FD: RawFd = 3;
@@ -19,11 +19,13 @@ pub fn discover() -> io::Result<Vec<Preopen>> {
     let mut preopens = Vec::new();
     let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
     for index in 0..count_for_this_process() {
-        let Some(fd) = syscalls::adopt(FIRST_FD + index) else { continue };
+        // A supervisor may pass files and pipes too; they are none of this program's sockets, and are left alone.
+        let Some(fd) = syscalls::adopt_socket(FIRST_FD + index) else { continue };
         syscalls::set_nonblocking_and_cloexec(fd.as_fd())?;
-        let is_listener = sockets::is_listener(&fd);
-        let name = name_at(&names, index as usize);
-        preopens.push(Preopen { descriptor: fd.into(), name, is_listener });
+        let is_listener = syscalls::socket_flag(&fd, libc::SO_ACCEPTCONN).unwrap_or(false);
+        let (descriptor, name) = (Descriptor::from(fd), name_at(&names, index as usize));
+        sockets::set_no_delay(&descriptor);
+        preopens.push(Preopen { descriptor, name, is_listener });
     }
     Ok(preopens)
 }

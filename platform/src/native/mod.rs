@@ -1,22 +1,27 @@
 //! The native world: sockets of the program's own, waited for with `select(2)`.
 
+mod accept;
 mod activation;
 mod fd_set;
 mod options;
 mod select;
+mod signals;
+mod socket_file;
 mod sockets;
 mod syscalls;
 mod waker;
 
-use std::io;
+use std::any::Any;
+use std::io::{self, IoSlice};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::{
-    Address, Caps, Connect, Descriptor, Domain, Interest, Platform, Preopen, Protocol, Ready, Selector, Shutdown,
-    SocketOption, Type, Wake,
+    Address, Caps, Connect, Descriptor, Domain, IntegerOption, Interest, Platform, Preopen, Protocol, Ready, Selector,
+    Shutdown, SocketOption, Type, Wake,
 };
 
 /// Unix, with everything that the boundary names.
@@ -49,8 +54,12 @@ impl Platform for Native {
     }
 
     fn adopt(&self, descriptor: &Descriptor) -> io::Result<Type> {
+        let kind = sockets::type_of(descriptor)?;
         syscalls::set_nonblocking_and_cloexec(descriptor.fd()?)?;
-        sockets::type_of(descriptor)
+        if kind == Type::Stream {
+            sockets::set_no_delay(descriptor);
+        }
+        Ok(kind)
     }
 
     fn option(&self, socket: &Descriptor, option: SocketOption) -> io::Result<bool> {
@@ -61,8 +70,20 @@ impl Platform for Native {
         options::set(socket, option, on)
     }
 
+    fn integer_option(&self, socket: &Descriptor, option: IntegerOption) -> io::Result<u32> {
+        options::get_integer(socket, option)
+    }
+
+    fn set_integer_option(&self, socket: &Descriptor, option: IntegerOption, value: u32) -> io::Result<()> {
+        options::set_integer(socket, option, value)
+    }
+
     fn bind(&self, socket: &Descriptor, address: &Address) -> io::Result<()> {
         sockets::borrow(socket)?.bind(&sockets::to_sock_addr(address)?)
+    }
+
+    fn bind_path(&self, socket: &Descriptor, path: &Path) -> io::Result<Box<dyn Any>> {
+        socket_file::bind(socket, path)
     }
 
     fn listen(&self, socket: &Descriptor, backlog: u32) -> io::Result<()> {
@@ -70,7 +91,7 @@ impl Platform for Native {
     }
 
     fn accept(&self, listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)> {
-        sockets::accept(listener)
+        accept::accept(listener)
     }
 
     fn connect(&self, socket: &Descriptor, address: &Address) -> io::Result<Connect> {
@@ -85,8 +106,8 @@ impl Platform for Native {
         sockets::recv(socket, buffer)
     }
 
-    fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
-        sockets::send(socket, bytes)
+    fn send(&self, socket: &Descriptor, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        sockets::send(socket, buffers)
     }
 
     fn recv_from(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<(usize, Option<Address>)> {
@@ -115,7 +136,7 @@ impl Platform for Native {
     }
 
     fn close(&self, descriptor: Descriptor) -> io::Result<()> {
-        syscalls::close(descriptor.try_into()?)
+        descriptor.into_closable()?.map_or(Ok(()), syscalls::close)
     }
 
     fn local_addr(&self, socket: &Descriptor) -> io::Result<Address> {
@@ -137,5 +158,9 @@ impl Platform for Native {
     fn waker(&self) -> io::Result<(Descriptor, Arc<dyn Wake>)> {
         let (reader, waker) = waker::pipe()?;
         Ok((reader, Arc::new(waker)))
+    }
+
+    fn signals(&self) -> io::Result<Descriptor> {
+        signals::open()
     }
 }

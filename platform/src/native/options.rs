@@ -1,16 +1,17 @@
-//! Socket options, of the socket level and of TCP.
+//! Socket options, of the socket level, of TCP and of IP.
 
 use std::io;
 
 use socket2::SockRef;
 
-use super::{Descriptor, SocketOption, syscalls};
+use super::{Descriptor, IntegerOption, SocketOption, sockets, syscalls};
+use crate::error::unsupported;
 
 pub fn get(socket: &Descriptor, option: SocketOption) -> io::Result<bool> {
     let fd = socket.owned_fd()?;
     let socket_ref = SockRef::from(fd);
     match option {
-        SocketOption::AcceptConnections => socket_ref.is_listener(),
+        SocketOption::AcceptConnections => syscalls::socket_flag(fd, libc::SO_ACCEPTCONN),
         SocketOption::Broadcast => socket_ref.broadcast(),
         SocketOption::Debug => syscalls::socket_flag(fd, libc::SO_DEBUG),
         SocketOption::DontRoute => syscalls::socket_flag(fd, libc::SO_DONTROUTE),
@@ -35,5 +36,58 @@ pub fn set(socket: &Descriptor, option: SocketOption, on: bool) -> io::Result<()
         SocketOption::OutOfBandInline => socket_ref.set_out_of_band_inline(on),
         SocketOption::ReuseAddress => socket_ref.set_reuse_address(on),
         SocketOption::NoDelay => socket_ref.set_tcp_nodelay(on),
+    }
+}
+
+pub fn get_integer(socket: &Descriptor, option: IntegerOption) -> io::Result<u32> {
+    let (level, name) = level_and_name(socket, option)?;
+    let value = syscalls::integer_option(socket.owned_fd()?, level, name)?;
+    u32::try_from(value).map_err(|_| io::Error::other(format!("the kernel says {value} for {option:?}")))
+}
+
+pub fn set_integer(socket: &Descriptor, option: IntegerOption, value: u32) -> io::Result<()> {
+    let (level, name) = level_and_name(socket, option)?;
+    let value = i32::try_from(value).map_err(|_| {
+        let text =
+            format!("set_integer_option: {value} is more than a kernel takes for {option:?}: {} at most", i32::MAX);
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    })?;
+    syscalls::set_integer_option(socket.owned_fd()?, level, name, value)
+}
+
+/// What getsockopt(2) calls it. Not through socket2, which turns keep-alive on when its time is set.
+fn level_and_name(socket: &Descriptor, option: IntegerOption) -> io::Result<(libc::c_int, libc::c_int)> {
+    Ok(match option {
+        IntegerOption::SendBufferSize => (libc::SOL_SOCKET, libc::SO_SNDBUF),
+        IntegerOption::ReceiveBufferSize => (libc::SOL_SOCKET, libc::SO_RCVBUF),
+        IntegerOption::KeepAliveTime => (libc::IPPROTO_TCP, keep_alive::TIME.ok_or_else(no_keep_alive)?),
+        IntegerOption::KeepAliveInterval => (libc::IPPROTO_TCP, keep_alive::INTERVAL.ok_or_else(no_keep_alive)?),
+        IntegerOption::KeepAliveRetries => (libc::IPPROTO_TCP, keep_alive::RETRIES.ok_or_else(no_keep_alive)?),
+        IntegerOption::TimeToLive if sockets::borrow(socket)?.local_addr()?.is_ipv6() => {
+            (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS)
+        }
+        IntegerOption::TimeToLive => (libc::IPPROTO_IP, libc::IP_TTL),
+    })
+}
+
+fn no_keep_alive() -> io::Error {
+    unsupported("changing when peers are probed", "this kernel", "set it for all connections with sysctl")
+}
+
+/// The kernel's numbers for when a silent peer is probed; OpenBSD and Haiku have them for all connections at once.
+mod keep_alive {
+    cfg_if::cfg_if! {
+        if #[cfg(any(target_os = "openbsd", target_os = "haiku"))] {
+            pub const TIME: Option<libc::c_int> = None;
+            pub const INTERVAL: Option<libc::c_int> = None;
+            pub const RETRIES: Option<libc::c_int> = None;
+        } else {
+            #[cfg(target_vendor = "apple")]
+            pub const TIME: Option<libc::c_int> = Some(libc::TCP_KEEPALIVE);
+            #[cfg(not(target_vendor = "apple"))]
+            pub const TIME: Option<libc::c_int> = Some(libc::TCP_KEEPIDLE);
+            pub const INTERVAL: Option<libc::c_int> = Some(libc::TCP_KEEPINTVL);
+            pub const RETRIES: Option<libc::c_int> = Some(libc::TCP_KEEPCNT);
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::fd_set::FdSet;
 use super::syscalls;
 use super::{Descriptor, Interest, Ready, Selector};
-use crate::nothing_to_wait_for;
+use crate::error::{nothing_to_wait_for, watched_already};
 
 struct Watch {
     key: u64,
@@ -105,7 +105,7 @@ impl Selector for Select {
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
         let fd = descriptor.fd()?.as_raw_fd();
         if self.is_watched(fd) {
-            return Err(io::ErrorKind::AlreadyExists.into());
+            return Err(watched_already());
         }
         syscalls::check_selectable(fd)?;
         if self.watches.len() <= fd as usize {

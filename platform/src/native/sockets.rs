@@ -1,14 +1,13 @@
 //! Sockets, through socket2.
 
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use socket2::{SockAddr, SockRef};
 
-use super::syscalls;
 use super::{Address, Connect, Descriptor, Domain, Protocol, Type};
+use crate::error::not_a_socket;
 
 /// Apple has no such flag; there socket2 sets SO_NOSIGPIPE on each socket it makes.
 #[cfg(target_vendor = "apple")]
@@ -16,6 +15,9 @@ const SEND_FLAGS: libc::c_int = 0;
 /// Sending to a peer that is gone is an error, not a signal.
 #[cfg(not(target_vendor = "apple"))]
 const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+
+/// How many buffers every kernel takes in one call (IOV_MAX).
+const BUFFERS_MAX: usize = 1024;
 
 /// The socket behind a descriptor, for as long as the descriptor is borrowed.
 pub fn borrow(socket: &Descriptor) -> io::Result<SockRef<'_>> {
@@ -40,12 +42,25 @@ pub fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Res
         Protocol::Icmp => socket2::Protocol::ICMPV4,
         Protocol::Other(number) => socket2::Protocol::from(number),
     });
+    let is_internet_stream = kind == socket2::Type::STREAM && domain != socket2::Domain::UNIX;
     // `new` sets close-on-exec; `nonblocking` asks for it in the same system call.
     let socket = socket2::Socket::new(domain, nonblocking(kind), protocol)?;
     if cfg!(target_vendor = "apple") {
         socket.set_nonblocking(true)?;
     }
-    Ok(OwnedFd::from(socket).into())
+    let socket = OwnedFd::from(socket).into();
+    if is_internet_stream {
+        set_no_delay(&socket);
+    }
+    Ok(socket)
+}
+
+/// Sends small pieces at once: what is gathered here is gathered by the program, and a kernel that waits for more
+/// makes every answer late. Where it can't be set, as on a Unix socket, nothing waits anyway.
+pub fn set_no_delay(socket: &Descriptor) {
+    if let Ok(socket) = borrow(socket) {
+        let _ = socket.set_tcp_nodelay(true);
+    }
 }
 
 #[cfg(not(target_vendor = "apple"))]
@@ -56,14 +71,6 @@ fn nonblocking(kind: socket2::Type) -> socket2::Type {
 #[cfg(target_vendor = "apple")]
 fn nonblocking(kind: socket2::Type) -> socket2::Type {
     kind
-}
-
-pub fn accept(listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAddr>)> {
-    let (client, address) = syscalls::accept(listener.fd()?).map_err(|error| match error.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => crate::exhausted(&error),
-        _ => error,
-    })?;
-    Ok((client.into(), address.as_socket()))
 }
 
 pub fn connect(socket: &Descriptor, address: &Address) -> io::Result<Connect> {
@@ -92,8 +99,14 @@ pub fn recv(socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
     io::Read::read(&mut &*borrow(socket)?, buffer)
 }
 
-pub fn send(socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
-    borrow(socket)?.send_with_flags(bytes, SEND_FLAGS)
+pub fn send(socket: &Descriptor, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    let socket = borrow(socket)?;
+    match buffers {
+        [bytes] => socket.send_with_flags(bytes, SEND_FLAGS),
+        _ if buffers.len() <= BUFFERS_MAX => socket.send_vectored_with_flags(buffers, SEND_FLAGS),
+        // Not cut off: it may be a message.
+        _ => socket.send_with_flags(&buffers.iter().map(|bytes| &**bytes).collect::<Vec<_>>().concat(), SEND_FLAGS),
+    }
 }
 
 pub fn send_to(socket: &Descriptor, bytes: &[u8], address: &Address) -> io::Result<usize> {
@@ -106,13 +119,9 @@ pub fn type_of(descriptor: &Descriptor) -> io::Result<Type> {
         Ok(socket2::Type::DGRAM) => Ok(Type::Datagram),
         Ok(socket2::Type::SEQPACKET) => Ok(Type::SeqPacket),
         Ok(_) => Ok(Type::Raw),
-        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => Err(crate::not_a_socket("a file or a pipe")),
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => Err(not_a_socket("a file or a pipe")),
         Err(error) => Err(error),
     }
-}
-
-pub fn is_listener(socket: &OwnedFd) -> bool {
-    SockRef::from(socket).is_listener().unwrap_or(false)
 }
 
 pub fn to_sock_addr(address: &Address) -> io::Result<SockAddr> {

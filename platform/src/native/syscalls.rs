@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "raw system calls; each block says why it is sound")]
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
@@ -50,11 +51,12 @@ pub fn is_open(fd: RawFd) -> bool {
     unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
 }
 
-/// Takes over an inherited descriptor; `None` when there is none of this number.
-pub fn adopt(fd: RawFd) -> Option<OwnedFd> {
+/// Takes over an inherited socket; `None` when there is none of this number, or it is something else.
+pub fn adopt_socket(fd: RawFd) -> Option<OwnedFd> {
+    raw_integer_option(fd, libc::SOL_SOCKET, libc::SO_TYPE).ok()?;
     // SAFETY: it is open, and by the protocol of sd_listen_fds(3) it was passed for this program to own;
     // the pool of preopens adopts each number once in the life of the process.
-    is_open(fd).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 pub fn set_nonblocking_and_cloexec(fd: BorrowedFd<'_>) -> io::Result<()> {
@@ -94,22 +96,40 @@ pub fn recv_from(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize
     Ok((count, (address.len() > 0).then_some(address)))
 }
 
-/// A flag of the socket level that socket2 has no name for.
+/// A flag of the socket level that socket2 has no name for, here or on all kernels.
 pub fn socket_flag(socket: &impl AsFd, name: libc::c_int) -> io::Result<bool> {
-    let mut value: libc::c_int = 0;
-    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
-    let fd = socket.as_fd().as_raw_fd();
-    // SAFETY: the kernel writes at most `length` bytes, which is the size of `value`.
-    check(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length) })?;
-    Ok(value != 0)
+    integer_option(socket, libc::SOL_SOCKET, name).map(|value| value != 0)
 }
 
 pub fn set_socket_flag(socket: &impl AsFd, name: libc::c_int, on: bool) -> io::Result<()> {
-    let value = libc::c_int::from(on);
+    set_integer_option(socket, libc::SOL_SOCKET, name, libc::c_int::from(on))
+}
+
+/// `getsockopt(2)` of an option that is an int.
+pub fn integer_option(socket: &impl AsFd, level: libc::c_int, name: libc::c_int) -> io::Result<libc::c_int> {
+    raw_integer_option(socket.as_fd().as_raw_fd(), level, name)
+}
+
+fn raw_integer_option(fd: RawFd, level: libc::c_int, name: libc::c_int) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes, which is the size of `value`; for a number that is not open
+    // it answers EBADF.
+    check(unsafe { libc::getsockopt(fd, level, name, (&raw mut value).cast(), &raw mut length) })?;
+    Ok(value)
+}
+
+/// `setsockopt(2)` of an option that is an int.
+pub fn set_integer_option(
+    socket: &impl AsFd,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
     let length = size_of::<libc::c_int>() as libc::socklen_t;
     let fd = socket.as_fd().as_raw_fd();
     // SAFETY: the kernel reads `length` bytes, which is the size of `value`.
-    check(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, name, (&raw const value).cast(), length) }).map(drop)
+    check(unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), length) }).map(drop)
 }
 
 /// `accept4(2)`, which makes the new descriptor non-blocking and close-on-exec in the same call.
@@ -140,6 +160,15 @@ pub fn close(fd: OwnedFd) -> io::Result<()> {
     let answer = unsafe { libc::close(fd.into_raw_fd()) };
     // On EINTR the descriptor is gone all the same (Linux), so nothing is tried again.
     check(answer).map(drop)
+}
+
+/// Whether the process, or the one that started it, wants nothing done on this signal.
+pub fn is_ignored(signal: libc::c_int) -> io::Result<bool> {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action only the present one is written, which there is room for.
+    check(unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) })?;
+    // SAFETY: the call above was successful and has filled it.
+    Ok(unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN)
 }
 
 fn check(answer: libc::c_int) -> io::Result<libc::c_int> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::Address;
 
 /// What an end buffers in each direction.
-const BUFFER_LENGTH_MAX: usize = 64 * 1024;
+pub const BUFFER_LENGTH_MAX: usize = 64 * 1024;
 /// What an end that does not read has room for.
 const PAUSED_LENGTH_MAX: usize = 4 * 1024;
 

@@ -6,7 +6,7 @@ use std::io;
 
 use super::connection::EndId;
 use super::datagram::DatagramSocket;
-use crate::{Address, Domain, SocketOption};
+use crate::{Address, Domain, IntegerOption, SocketOption};
 
 /// The numbers below are standard input, output and error.
 const FIRST_NUMBER: usize = 3;
@@ -24,6 +24,10 @@ pub enum Object {
     Datagram(DatagramSocket),
     /// Empty, and at its end.
     StandardInput,
+    /// Readable from when the outside asks the program to end until that is read.
+    Signals {
+        is_asked_to_end: bool,
+    },
 }
 
 pub struct Listener {
@@ -36,6 +40,8 @@ pub struct Listener {
 pub struct Open {
     pub object: Object,
     pub options: Vec<SocketOption>,
+    /// Those that were set.
+    pub integers: Vec<(IntegerOption, u32)>,
     /// It has gone bad: nothing works any more but closing it.
     pub is_bad: bool,
 }
@@ -53,7 +59,7 @@ impl Descriptors {
         if index == self.table.len() {
             self.table.push(None);
         }
-        self.table[index] = Some(Open { object, options: Vec::new(), is_bad: false });
+        self.table[index] = Some(Open { object, options: Vec::new(), integers: Vec::new(), is_bad: false });
         index + FIRST_NUMBER
     }
 
@@ -72,16 +78,26 @@ impl Descriptors {
         self.table.get_mut(number.checked_sub(FIRST_NUMBER)?)?.as_mut()
     }
 
-    /// The object, as a call finds it.
-    pub fn object(&mut self, number: usize) -> io::Result<&mut Object> {
+    /// The descriptor, as a call finds it.
+    pub fn open_at(&mut self, number: usize) -> io::Result<&mut Open> {
         match self.get_mut(number) {
-            Some(open) if !open.is_bad => Ok(&mut open.object),
+            Some(open) if !open.is_bad => Ok(open),
             _ => Err(bad_descriptor()),
         }
     }
 
+    /// The object of it.
+    pub fn object(&mut self, number: usize) -> io::Result<&mut Object> {
+        self.open_at(number).map(|open| &mut open.object)
+    }
+
     pub fn len(&self) -> usize {
         self.table.len() - self.free.len()
+    }
+
+    /// The same of all, to change them.
+    pub fn objects_mut(&mut self) -> impl Iterator<Item = &mut Object> {
+        self.table.iter_mut().flatten().map(|open| &mut open.object)
     }
 
     pub fn objects(&self) -> impl Iterator<Item = (usize, &Object)> {

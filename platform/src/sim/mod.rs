@@ -33,6 +33,7 @@ mod entered;
 mod faults;
 mod handle;
 mod network;
+mod options;
 mod outside;
 mod platform;
 mod selector;

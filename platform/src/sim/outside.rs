@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::connection::{EndId, Owner, Stage};
-use super::descriptors::Listener;
+use super::descriptors::{Listener, Object};
 use super::network::Network;
 use crate::Address;
 
@@ -72,6 +72,16 @@ impl Network {
         let mut state = self.lock();
         state.outside.push(listener);
         OutsideListener { network: self.clone(), index: state.outside.len() - 1, address }
+    }
+
+    /// Asks the program to end, as somebody with Ctrl-C: every descriptor of
+    /// [`Platform::signals`](crate::Platform::signals) that is open becomes readable.
+    pub fn ask_to_end(&self) {
+        for object in self.lock().descriptors.objects_mut() {
+            if let Object::Signals { is_asked_to_end } = object {
+                *is_asked_to_end = true;
+            }
+        }
     }
 
     /// An address at which nobody listens.

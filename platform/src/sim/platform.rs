@@ -1,16 +1,19 @@
 //! The network as a platform.
 
-use std::io::{self, ErrorKind};
+use std::any::Any;
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::descriptors::Object;
 use super::network::Network;
 use super::selector::SimulatedSelector;
+use crate::error::{not_a_socket, unsupported};
 use crate::{
-    Address, Caps, Connect, Descriptor, Domain, Platform, Preopen, Protocol, Selector, Shutdown, SocketOption, Type,
-    Wake, not_a_socket, unsupported,
+    Address, Caps, Connect, Descriptor, Domain, IntegerOption, Platform, Preopen, Protocol, Selector, Shutdown,
+    SocketOption, Type, Wake,
 };
 
 const NAME: &str = "simulation";
@@ -48,6 +51,7 @@ impl Platform for Network {
         self.call("adopt", descriptor, |state, number| match state.descriptors.object(number)? {
             Object::Datagram(_) => Ok(Type::Datagram),
             Object::StandardInput => Err(not_a_socket("standard input")),
+            Object::Signals { .. } => Err(not_a_socket("that of the signals")),
             _ => Ok(Type::Stream),
         })
     }
@@ -71,8 +75,22 @@ impl Platform for Network {
         })
     }
 
+    fn integer_option(&self, socket: &Descriptor, option: IntegerOption) -> io::Result<u32> {
+        self.call("integer_option", socket, |state, number| state.integer_option(number, option))
+    }
+
+    fn set_integer_option(&self, socket: &Descriptor, option: IntegerOption, value: u32) -> io::Result<()> {
+        self.call("set_integer_option", socket, |state, number| state.set_integer_option(number, option, value))
+    }
+
     fn bind(&self, socket: &Descriptor, address: &Address) -> io::Result<()> {
         self.call("bind", socket, |state, number| state.bind(number, address))
+    }
+
+    fn bind_path(&self, socket: &Descriptor, path: &Path) -> io::Result<Box<dyn Any>> {
+        self.bind(socket, &path.into())?;
+        // An address is free again when its socket is closed: there is no file that could stay.
+        Ok(Box::new(()))
     }
 
     fn listen(&self, socket: &Descriptor, backlog: u32) -> io::Result<()> {
@@ -96,8 +114,8 @@ impl Platform for Network {
         self.count("recv", socket, |state, number| state.recv(number, buffer))
     }
 
-    fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
-        self.count("send", socket, |state, number| state.send(number, bytes))
+    fn send(&self, socket: &Descriptor, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.count("send", socket, |state, number| state.send(number, buffers))
     }
 
     fn recv_from(&self, socket: &Descriptor, buffer: &mut [u8]) -> io::Result<(usize, Option<Address>)> {
@@ -113,7 +131,7 @@ impl Platform for Network {
     }
 
     fn write(&self, descriptor: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
-        self.send(descriptor, bytes)
+        self.send(descriptor, &[IoSlice::new(bytes)])
     }
 
     fn shutdown(&self, socket: &Descriptor, how: Shutdown) -> io::Result<()> {
@@ -152,5 +170,10 @@ impl Platform for Network {
 
     fn waker(&self) -> io::Result<(Descriptor, Arc<dyn Wake>)> {
         Err(unsupported("waking from another thread", NAME, "there are no threads: use a timer"))
+    }
+
+    fn signals(&self) -> io::Result<Descriptor> {
+        let number = self.lock().descriptors.open(Object::Signals { is_asked_to_end: false });
+        Ok(self.handle(number))
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::descriptors::bad_descriptor;
 use super::network::Network;
 use super::state::State;
-use crate::{Descriptor, Interest, Ready, Selector, nothing_to_wait_for};
+use crate::error::{nothing_to_wait_for, watched_already};
+use crate::{Descriptor, Interest, Ready, Selector};
 
 /// What a wait takes at least.
 const WAIT_COST: Duration = Duration::from_micros(10);
@@ -116,7 +117,7 @@ impl Selector for SimulatedSelector {
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
         let number = descriptor.number_in(&self.network)?;
         if self.watches.iter().any(|watch| watch.number == number) {
-            return Err(io::ErrorKind::AlreadyExists.into());
+            return Err(watched_already());
         }
         self.watches.push(Watch { number, key, interest });
         Ok(())

@@ -9,6 +9,7 @@ use super::connection::{Connection, End, EndId};
 use super::descriptors::{Descriptors, Listener, Object};
 use super::faults::Faults;
 use super::trace::Trace;
+use crate::error::not_a_socket;
 use crate::{Address, Domain, Type};
 
 /// From a call to what it does on the other side.
@@ -170,7 +171,8 @@ impl State {
             Object::Listener(listener) => return Ok(listener.address.clone()),
             Object::Idle { domain, bound } => (*domain, bound.clone()),
             Object::Datagram(socket) => (socket.domain, socket.bound.clone()),
-            Object::StandardInput => return Err(crate::not_a_socket("standard input")),
+            Object::StandardInput => return Err(not_a_socket("standard input")),
+            Object::Signals { .. } => return Err(not_a_socket("that of the signals")),
         };
         Ok(bound.unwrap_or_else(|| match domain {
             Domain::Ipv4 => Address::Inet(([0, 0, 0, 0], 0).into()),

@@ -1,12 +1,16 @@
 //! Streams, as the program calls them.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 
 use super::connection::{Connection, End, EndId, Owner, Stage};
 use super::descriptors::{Listener, Object};
 use super::state::State;
+use crate::error::{connection_gone, exhausted};
 use crate::{Address, Connect, Domain, Shutdown};
+
+/// The number of Ctrl-C on every target.
+const SIGINT: u8 = 2;
 
 impl State {
     pub fn listen(&mut self, number: usize, backlog: u32) -> io::Result<()> {
@@ -33,23 +37,23 @@ impl State {
 
     /// Takes the next connection, and says where it came from.
     pub fn accept(&mut self, number: usize) -> io::Result<(usize, Address)> {
-        let exhausted = self.roll(self.faults.exhaust_accept);
-        let aborted = self.roll(self.faults.abort_accept);
+        let is_exhausted = self.roll(self.faults.exhaust_accept);
+        let is_aborted = self.roll(self.faults.abort_accept);
         let Object::Listener(listener) = self.descriptors.object(number)? else {
             return Err(ErrorKind::InvalidInput.into());
         };
         if listener.backlog.is_empty() {
             return Err(ErrorKind::WouldBlock.into());
         }
-        if exhausted {
-            return Err(crate::exhausted(&io::Error::other("simulated")));
+        if is_exhausted {
+            return Err(exhausted(io::Error::other("simulated")));
         }
         let connection = listener.backlog.pop_front().ok_or(ErrorKind::WouldBlock)?;
         let end = EndId { connection, side: 1 };
-        if aborted {
+        if is_aborted {
             self.end(end).is_aborted = true;
             self.close_end(end);
-            return Err(ErrorKind::ConnectionAborted.into());
+            return Err(connection_gone(io::Error::other("simulated")));
         }
         let peer = self.end(end.peer()).address.clone();
         Ok((self.descriptors.open(Object::Stream(end)), peer))
@@ -102,6 +106,7 @@ impl State {
             Object::Stream(end) => *end,
             Object::Datagram(_) => return self.receive_datagram(number, buffer).map(|(length, _)| length),
             Object::StandardInput => return Ok(0),
+            Object::Signals { is_asked_to_end } => return take_signal(is_asked_to_end, buffer),
             _ => return Err(ErrorKind::NotConnected.into()),
         };
         let arrived = self.end(id).incoming.len();
@@ -125,10 +130,10 @@ impl State {
         }
     }
 
-    pub fn send(&mut self, number: usize, bytes: &[u8]) -> io::Result<usize> {
+    pub fn send(&mut self, number: usize, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let id = match self.descriptors.object(number)? {
             Object::Stream(end) => *end,
-            Object::Datagram(_) => return self.send_datagram(number, bytes, None),
+            Object::Datagram(_) => return self.send_datagram(number, &joined(buffers), None),
             // A kernel's word for an idle socket.
             Object::Idle { .. } => return Err(ErrorKind::BrokenPipe.into()),
             _ => return Err(ErrorKind::NotConnected.into()),
@@ -142,12 +147,13 @@ impl State {
         if end.is_broken || end.is_write_shut {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        let length = bytes.len().min(end.outgoing_room());
-        if is_connecting || has_no_progress || (length == 0 && !bytes.is_empty()) {
+        let offered = buffers.iter().map(|bytes| bytes.len()).sum::<usize>();
+        let length = offered.min(end.outgoing_room());
+        if is_connecting || has_no_progress || (length == 0 && offered > 0) {
             return Err(ErrorKind::WouldBlock.into());
         }
         let length = self.some_of(length, self.faults.partial_send);
-        self.end(id).outgoing.extend(&bytes[..length]);
+        self.end(id).outgoing.extend(buffers.iter().flat_map(|bytes| bytes.iter()).take(length));
         self.wake(id.connection);
         Ok(length)
     }
@@ -178,6 +184,7 @@ impl State {
             Object::Listener(listener) => (!listener.backlog.is_empty(), false),
             Object::Datagram(socket) => (socket.is_readable(), true),
             Object::StandardInput => (true, false),
+            Object::Signals { is_asked_to_end } => (*is_asked_to_end, false),
             Object::Stream(id) => {
                 let connection = &self.connections[id.connection];
                 let end = &connection.ends[id.side];
@@ -188,4 +195,18 @@ impl State {
             }
         }
     }
+}
+
+/// All of the buffers, for a message.
+fn joined(buffers: &[IoSlice<'_>]) -> Vec<u8> {
+    buffers.iter().flat_map(|bytes| bytes.iter().copied()).collect()
+}
+
+/// Reads the word of the outside, a byte as from a host.
+fn take_signal(is_asked_to_end: &mut bool, buffer: &mut [u8]) -> io::Result<usize> {
+    if !std::mem::take(is_asked_to_end) {
+        return Err(ErrorKind::WouldBlock.into());
+    }
+    buffer.iter_mut().take(1).for_each(|byte| *byte = SIGINT);
+    Ok(buffer.len().min(1))
 }

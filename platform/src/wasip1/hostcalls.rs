@@ -2,19 +2,29 @@
 
 #![allow(unsafe_code, reason = "raw host calls; each block says why it is sound")]
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::ptr;
 
-use crate::{Shutdown, Type};
+use crate::error::{connection_gone, exhausted, not_a_socket};
+use crate::{Shutdown, Type, explained_as};
+
+/// Where `selectio run` says that its user wants the program to end. It is in no list of descriptors, and nobody
+/// opens or closes it. Other hosts have nothing there.
+pub const SHUTDOWN_FD: wasi::Fd = 0x7fff_fff0;
+
+/// How many buffers go to the host in one call; it takes an array of them, which is made without allocating.
+const BUFFERS_MAX: usize = 8;
 
 /// A host's error number as an `io::Error`, which decodes its kind.
 pub fn to_error(errno: wasi::Errno) -> io::Error {
+    let error = io::Error::from_raw_os_error(i32::from(errno.raw()));
     if errno == wasi::ERRNO_NOTSOCK || errno == wasi::ERRNO_NOSYS || errno == wasi::ERRNO_NOTSUP {
         let text =
             format!("this host has no sockets for preview1 programs ({}): {}", errno.name(), super::PASS_A_LISTENER);
-        return io::Error::new(io::ErrorKind::Unsupported, text);
+        return explained_as(io::ErrorKind::Unsupported, text, error);
     }
-    io::Error::from_raw_os_error(i32::from(errno.raw()))
+    error
 }
 
 fn number(fd: BorrowedFd<'_>) -> wasi::Fd {
@@ -39,17 +49,29 @@ pub fn adopt_socket(fd: BorrowedFd<'_>) -> io::Result<Type> {
     let kind = match fdstat(fd).map_err(to_error)?.fs_filetype {
         wasi::FILETYPE_SOCKET_STREAM => Type::Stream,
         wasi::FILETYPE_SOCKET_DGRAM => Type::Datagram,
-        other => return Err(crate::not_a_socket(other.name())),
+        other => return Err(not_a_socket(other.name())),
     };
     set_nonblocking(fd).map_err(to_error)?;
     Ok(kind)
 }
 
-/// Takes over a descriptor that the host opened before the start.
+/// Takes over a descriptor that the host opened.
 pub fn adopt(fd: wasi::Fd) -> OwnedFd {
-    // SAFETY: the host passed it for this program to own, and each number is adopted once (the pool of
-    // preopens; standard input, which std never closes). A stale number would only answer badf.
+    // SAFETY: the host passed it for this program to own, and each number is adopted once (by the pool of
+    // preopens, or when it is accepted). A stale number would only answer badf.
     unsafe { OwnedFd::from_raw_fd(fd.cast_signed()) }
+}
+
+/// Standard input, which the process has from its start to its end.
+pub fn standard_input() -> BorrowedFd<'static> {
+    // SAFETY: std never closes it, and here nothing owns it, so its number comes to nobody else.
+    unsafe { BorrowedFd::borrow_raw(0) }
+}
+
+/// The descriptor [`SHUTDOWN_FD`].
+pub fn shutdown_requests() -> BorrowedFd<'static> {
+    // SAFETY: a host that has it keeps it for the whole run; nothing here owns it.
+    unsafe { BorrowedFd::borrow_raw(SHUTDOWN_FD.cast_signed()) }
 }
 
 /// How many bytes the next recv would give, of one byte at most. Takes none.
@@ -59,9 +81,15 @@ pub fn peek(fd: wasi::Fd) -> Result<usize, wasi::Errno> {
 
 pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     accept_raw(number(listener)).map_err(|errno| match errno {
-        wasi::ERRNO_MFILE | wasi::ERRNO_NFILE | wasi::ERRNO_NOBUFS | wasi::ERRNO_NOMEM => {
-            crate::exhausted(&to_error(errno))
-        }
+        wasi::ERRNO_MFILE | wasi::ERRNO_NFILE | wasi::ERRNO_NOBUFS | wasi::ERRNO_NOMEM => exhausted(to_error(errno)),
+        // As natively: see accept(2), whose errors a host passes on. Preview1 has no number for the others.
+        wasi::ERRNO_CONNABORTED
+        | wasi::ERRNO_PROTO
+        | wasi::ERRNO_NOPROTOOPT
+        | wasi::ERRNO_HOSTUNREACH
+        | wasi::ERRNO_NETUNREACH
+        | wasi::ERRNO_NETDOWN
+        | wasi::ERRNO_PERM => connection_gone(to_error(errno)),
         _ => to_error(errno),
     })
 }
@@ -82,10 +110,26 @@ fn recv_with_flags(socket: wasi::Fd, buffer: &mut [u8], flags: wasi::Riflags) ->
     unsafe { wasi::sock_recv(socket, &buffers, flags) }.map(|(length, _)| length)
 }
 
-pub fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    let buffers = [wasi::Ciovec { buf: bytes.as_ptr(), buf_len: bytes.len() }];
-    // SAFETY: the host reads at most `buf_len` bytes at `buf`, which is the borrowed slice.
-    unsafe { wasi::sock_send(number(socket), &buffers, 0) }.map_err(to_error)
+/// Takes at most the first [`BUFFERS_MAX`] buffers of a stream.
+pub fn send(socket: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    if buffers.len() > BUFFERS_MAX {
+        refuse_to_cut_a_message(socket)?;
+    }
+    let mut array = [wasi::Ciovec { buf: ptr::null(), buf_len: 0 }; BUFFERS_MAX];
+    let count = buffers.len().min(BUFFERS_MAX);
+    for (entry, bytes) in array.iter_mut().zip(buffers) {
+        *entry = wasi::Ciovec { buf: bytes.as_ptr(), buf_len: bytes.len() };
+    }
+    // SAFETY: the host reads at most `buf_len` bytes at each `buf`, which are the borrowed slices.
+    unsafe { wasi::sock_send(number(socket), &array[..count], 0) }.map_err(to_error)
+}
+
+fn refuse_to_cut_a_message(socket: BorrowedFd<'_>) -> io::Result<()> {
+    if fdstat(number(socket)).map_err(to_error)?.fs_filetype == wasi::FILETYPE_SOCKET_STREAM {
+        return Ok(());
+    }
+    let text = format!("send: a message goes to the host in at most {BUFFERS_MAX} buffers: join them");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
 pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {

@@ -6,25 +6,31 @@ mod poll_oneoff;
 mod preopened;
 mod subscriptions;
 
-use std::io;
+use std::any::Any;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::error::unsupported;
 use crate::{
-    Address, Caps, Connect, Descriptor, Domain, Interest, Platform, Preopen, Protocol, Ready, Selector, Shutdown,
-    SocketOption, Type, Wake, unsupported,
+    Address, Caps, Connect, Descriptor, Domain, IntegerOption, Interest, Platform, Preopen, Protocol, Ready, Selector,
+    Shutdown, SocketOption, Type, Wake,
 };
 
 /// How to give a program its listener, for the hosts that can.
 const PASS_A_LISTENER: &str = "pass the program a listening socket: \
     `selectio run --tcplisten 127.0.0.1:7000 program.wasm`, \
     or `wasmtime run -S preview2=n -S tcplisten=127.0.0.1:7000 program.wasm` (wasmtime 46 and older)";
+const PASS_A_UNIX_LISTENER: &str = "pass the program a listening socket: \
+    `selectio run --unixlisten /tmp/program.sock program.wasm`";
 const PASS_A_STREAM: &str = "let the host connect and pass the program the open stream: \
     `selectio run --tcpconnect 127.0.0.1:7000 program.wasm`";
 const HOST_SETS: &str = "the host sets the options of its sockets";
 const NO_DATAGRAMS: &str = "preview1 has only streams: use a stream";
+const NO_SIGNALS: &str = "this host passes no signals on and simply ends the program; `selectio run` does";
 const HOST_KNOWS: &str = "only the host knows the addresses of its sockets";
 
 fn number(descriptor: &Descriptor) -> io::Result<wasi::Fd> {
@@ -78,8 +84,20 @@ impl Platform for Wasip1 {
         self.refuse("setting a socket option", HOST_SETS)
     }
 
+    fn integer_option(&self, _: &Descriptor, _: IntegerOption) -> io::Result<u32> {
+        self.refuse("asking for a socket option", HOST_SETS)
+    }
+
+    fn set_integer_option(&self, _: &Descriptor, _: IntegerOption, _: u32) -> io::Result<()> {
+        self.refuse("setting a socket option", HOST_SETS)
+    }
+
     fn bind(&self, _: &Descriptor, _: &Address) -> io::Result<()> {
         self.refuse("binding a socket", PASS_A_LISTENER)
+    }
+
+    fn bind_path(&self, _: &Descriptor, _: &Path) -> io::Result<Box<dyn Any>> {
+        self.refuse("binding a socket to a path", PASS_A_UNIX_LISTENER)
     }
 
     fn listen(&self, _: &Descriptor, _: u32) -> io::Result<()> {
@@ -111,8 +129,8 @@ impl Platform for Wasip1 {
         }
     }
 
-    fn send(&self, socket: &Descriptor, bytes: &[u8]) -> io::Result<usize> {
-        hostcalls::send(socket.fd()?, bytes)
+    fn send(&self, socket: &Descriptor, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        hostcalls::send(socket.fd()?, buffers)
     }
 
     fn recv_from(&self, _: &Descriptor, _: &mut [u8]) -> io::Result<(usize, Option<Address>)> {
@@ -137,7 +155,7 @@ impl Platform for Wasip1 {
 
     fn close(&self, descriptor: Descriptor) -> io::Result<()> {
         confirmation::forget(number(&descriptor)?);
-        hostcalls::close(descriptor.try_into()?)
+        descriptor.into_closable()?.map_or(Ok(()), hostcalls::close)
     }
 
     fn local_addr(&self, _: &Descriptor) -> io::Result<Address> {
@@ -153,10 +171,17 @@ impl Platform for Wasip1 {
     }
 
     fn stdin(&self) -> io::Result<Descriptor> {
-        Ok(hostcalls::adopt(0).into())
+        Ok(Descriptor::kept(hostcalls::standard_input()))
     }
 
     fn waker(&self) -> io::Result<(Descriptor, Arc<dyn Wake>)> {
         self.refuse("waking from another thread", "there are no threads: use a timer")
+    }
+
+    fn signals(&self) -> io::Result<Descriptor> {
+        match hostcalls::fdstat(hostcalls::SHUTDOWN_FD) {
+            Ok(_) => Ok(Descriptor::kept(hostcalls::shutdown_requests())),
+            Err(_) => self.refuse("hearing of signals", NO_SIGNALS),
+        }
     }
 }

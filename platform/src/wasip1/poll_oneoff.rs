@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::subscriptions::{CLOCK, Direction, Subscriptions, clock, single, watch_of};
 use super::{Descriptor, Interest, Ready, Selector, confirmation, hostcalls, number};
-use crate::nothing_to_wait_for;
+use crate::error::{nothing_to_wait_for, watched_already};
 
 struct Watch {
     fd: wasi::Fd,
@@ -173,7 +173,7 @@ impl Selector for PollOneoff {
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
         let fd = number(descriptor)?;
         if self.index_of.contains_key(&fd) {
-            return Err(io::ErrorKind::AlreadyExists.into());
+            return Err(watched_already());
         }
         let watch = Watch {
             fd,
