@@ -24,36 +24,72 @@ struct Kept {
     listeners: BTreeMap<wasi::Fd, Option<OwnedFd>>,
     /// By stream: an error is told by the host only once.
     errors: BTreeMap<wasi::Fd, wasi::Errno>,
+    /// How often the host was tested on a stream.
+    stream_test_count: u32,
 }
 
-/// Whether this host reports only what is ready. Found out once, on the first listener.
+/// Whether this host reports only what is ready, as soon as that is found out.
 static IS_TRUTHFUL: OnceLock<bool> = OnceLock::new();
 
-/// Notes that a preopened socket is a listener, and tests the host on the first one.
+/// How often the host is tested on a stream without a result: one on which bytes wait shows nothing.
+const STREAM_TEST_COUNT_MAX: u32 = 8;
+
+/// Notes that a preopened socket is a listener, and tests the host on it: a listener is never ready for writing, and
+/// nothing is taken from it.
 pub fn add_listener(listener: wasi::Fd) {
     KEPT.with_borrow_mut(|kept| kept.listeners.insert(listener, None));
-    IS_TRUTHFUL.get_or_init(|| is_host_truthful(listener));
+    if IS_TRUTHFUL.get().is_none()
+        && let Some(is_reported) = is_reported_beside_another(listener, Direction::Write)
+    {
+        let _ = IS_TRUTHFUL.set(!is_reported);
+    }
 }
 
-/// Without a listener there was nothing to test the host on, so it is not trusted.
+/// Tests the host on a stream that is about to be watched for reading, while nothing is known: a program to which
+/// the host passes no listener has only those.
+pub fn test_host_on_stream(fd: wasi::Fd) {
+    if IS_TRUTHFUL.get().is_some() || !is_stream(fd) || !takes_one_more_test() {
+        return;
+    }
+    let is_truthful = match is_reported_beside_another(fd, Direction::Read) {
+        Some(false) => true,
+        Some(true) if confirm_bytes(fd) == Some(false) => false,
+        // Something waits on it, so the report is true; or nothing at all was ready, so that none is no wonder.
+        _ => return,
+    };
+    let _ = IS_TRUTHFUL.set(is_truthful);
+}
+
+fn takes_one_more_test() -> bool {
+    KEPT.with_borrow_mut(|kept| {
+        kept.stream_test_count += 1;
+        kept.stream_test_count <= STREAM_TEST_COUNT_MAX
+    })
+}
+
+fn is_stream(fd: wasi::Fd) -> bool {
+    let is_socket = hostcalls::fdstat(fd).is_ok_and(|stat| stat.fs_filetype == wasi::FILETYPE_SOCKET_STREAM);
+    is_socket && !is_listener(fd)
+}
+
+/// While nothing is known, the host is not trusted.
 pub fn is_needed() -> bool {
     !IS_TRUTHFUL.get().copied().unwrap_or(false)
 }
 
-/// A listener is never ready for writing, and standard error practically always is: a host that reports
-/// the listener beside it reports what is not so. Nothing is taken from either.
-fn is_host_truthful(listener: wasi::Fd) -> bool {
+/// Whether the host reports a descriptor beside standard error, which practically always is ready for writing; `None`
+/// when it is not, which shows nothing.
+fn is_reported_beside_another(fd: wasi::Fd, direction: Direction) -> Option<bool> {
     const STDERR: wasi::Fd = 2;
     let mut events = [super::poll_oneoff::NO_EVENT; 3];
     let subscriptions = [
         single(STDERR, 0, Direction::Write),
-        single(listener, 1, Direction::Write),
+        single(fd, 1, direction),
         super::subscriptions::clock(std::time::Duration::ZERO),
     ];
-    let Ok(count) = hostcalls::poll_oneoff(&subscriptions, &mut events) else { return false };
+    let count = hostcalls::poll_oneoff(&subscriptions, &mut events).ok()?;
     let reported = |userdata| events[..count].iter().any(|event| event.userdata == userdata);
-    // Without the first one nothing was shown.
-    reported(subscriptions[0].userdata) && !reported(subscriptions[1].userdata)
+    reported(subscriptions[0].userdata).then(|| reported(subscriptions[1].userdata))
 }
 
 /// Whether an event is true. What proves it without a call is not asked again.

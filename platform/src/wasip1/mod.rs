@@ -1,5 +1,6 @@
 //! WASI preview1: sockets that the host opened, waited for with `poll_oneoff`.
 
+mod capacity;
 mod confirmation;
 mod hostcalls;
 mod poll_oneoff;

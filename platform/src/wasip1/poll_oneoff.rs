@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::capacity::Capacity;
 use super::subscriptions::{CLOCK, Direction, Subscriptions, clock, single, watch_of};
 use super::{Descriptor, Interest, Ready, Selector, confirmation, hostcalls, number};
 use crate::error::{nothing_to_wait_for, watched_already};
@@ -28,6 +29,7 @@ pub struct PollOneoff {
     watches: Vec<Option<Watch>>,
     unused: Vec<usize>,
     index_of: HashMap<wasi::Fd, usize>,
+    capacity: Capacity,
     next_order: u64,
     /// Which watches the last wait was about.
     found: Vec<usize>,
@@ -48,6 +50,7 @@ impl PollOneoff {
             watches: Vec::new(),
             unused: Vec::new(),
             index_of: HashMap::new(),
+            capacity: Capacity::new(),
             next_order: 0,
             found: Vec::new(),
         }
@@ -58,6 +61,9 @@ impl PollOneoff {
     }
 
     fn set_interest(&mut self, index: usize, interest: Interest) {
+        if let (true, Some(watch)) = (interest.read, &self.watches[index]) {
+            confirmation::test_host_on_stream(watch.fd);
+        }
         self.set_direction(index, Direction::Read, interest.read);
         self.set_direction(index, Direction::Write, interest.write);
         self.events.resize(self.subscriptions.len(), NO_EVENT);
@@ -175,6 +181,8 @@ impl Selector for PollOneoff {
         if self.index_of.contains_key(&fd) {
             return Err(watched_already());
         }
+        // For both directions: once it is watched, a change of interest can't be refused.
+        self.capacity.ensure(2 * (self.index_of.len() + 1))?;
         let watch = Watch {
             fd,
             key,
