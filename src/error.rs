@@ -4,44 +4,28 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use selectio_platform::explained;
+
 /// A call in the wrong state or with the wrong argument: the operation, what is wrong, what to do.
 pub(crate) fn misuse(operation: &str, problem_and_remedy: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("{operation}: {problem_and_remedy}"))
 }
 
-/// A call on a socket that is closed.
-pub(crate) fn closed(operation: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, format!("{operation}: the socket is closed: make a new one"))
+/// A call on what is closed: `what` is a socket or a delegate.
+pub(crate) fn closed(operation: &str, what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, format!("{operation}: the {what} is closed: make a new one"))
 }
 
-/// The same error with the operation in front of its text, and itself as the source.
+/// The same error with the operation in front of its text, and itself as the source, which keeps the number of
+/// the operating system.
 pub(crate) fn in_operation(operation: &str, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), OperationError { operation: operation.to_owned(), source: error })
+    explained(format!("{operation}: {error}"), error)
 }
 
 /// Names the operation where only the kernel has spoken so far. What just says to try again stays as it is.
 pub(crate) fn named(operation: &str, error: io::Error) -> io::Error {
     let is_passing = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
     if is_passing || error.get_ref().is_some() { error } else { in_operation(operation, error) }
-}
-
-/// What failed, and why; the source keeps the number of the operating system.
-#[derive(Debug)]
-struct OperationError {
-    operation: String,
-    source: io::Error,
-}
-
-impl fmt::Display for OperationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.operation, self.source)
-    }
-}
-
-impl Error for OperationError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
-    }
 }
 
 /// What `main` may return, so that a program that can't go on says why in one plain line.
@@ -51,6 +35,12 @@ impl Error for OperationError {
 ///
 /// fn main() -> Result<(), MainError> {
 ///     let server = AsyncSocket::listener("127.0.0.1:7000")?;
+///     server.set_handle_accept(|server, _| {
+///         while let Some(client) = server.accept()? {
+///             client.send("nobody is at home\n")?;
+///         }
+///         Ok(())
+///     });
 ///     let dispatcher = Dispatcher::new()?;
 ///     dispatcher.register(&server)?;
 ///     dispatcher.run()?;
@@ -75,5 +65,11 @@ impl fmt::Debug for MainError {
 impl fmt::Display for MainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Error for MainError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
     }
 }

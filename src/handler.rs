@@ -13,17 +13,15 @@ enum State<F: ?Sized> {
 }
 
 /// Where a handler is kept between its calls.
-pub(crate) struct HandlerSlot<F: ?Sized> {
-    /// What messages call it.
-    name: &'static str,
-    state: RefCell<State<F>>,
+pub(crate) struct HandlerSlot<F: ?Sized>(RefCell<State<F>>);
+
+impl<F: ?Sized> Default for HandlerSlot<F> {
+    fn default() -> HandlerSlot<F> {
+        HandlerSlot(RefCell::new(State::Empty))
+    }
 }
 
 impl<F: ?Sized> HandlerSlot<F> {
-    pub(crate) fn new(name: &'static str) -> HandlerSlot<F> {
-        HandlerSlot { name, state: RefCell::new(State::Empty) }
-    }
-
     pub(crate) fn set(&self, handler: Box<F>) {
         self.replace(State::Set(handler));
     }
@@ -34,7 +32,15 @@ impl<F: ?Sized> HandlerSlot<F> {
 
     /// Whether there is one; a handler that runs counts until it removes itself.
     pub(crate) fn is_set(&self) -> bool {
-        !matches!(*self.state.borrow(), State::Empty)
+        !matches!(*self.0.borrow(), State::Empty)
+    }
+
+    /// Takes the handler out of its place for good.
+    pub(crate) fn take(&self) -> Option<Box<F>> {
+        match self.replace_quietly(State::Empty) {
+            State::Set(handler) => Some(handler),
+            State::Empty | State::Running => None,
+        }
     }
 
     /// Takes the handler out and calls it with `invoke`. What it was replaced by meanwhile stays. A panic
@@ -47,27 +53,27 @@ impl<F: ?Sized> HandlerSlot<F> {
                 return None;
             }
         };
-        let result = catch_panic(self.name, || invoke(&mut handler));
-        if matches!(*self.state.borrow(), State::Running) {
+        let result = catch_panic(|| invoke(&mut handler));
+        if matches!(*self.0.borrow(), State::Running) {
             self.replace(State::Set(handler));
         }
         Some(result)
     }
 
     fn replace(&self, state: State<F>) {
-        // What goes may own sockets, whose drop comes back here: it goes after the borrow.
+        // The old handler may own sockets, and dropping those comes back here: so it is dropped after the borrow.
         drop(self.replace_quietly(state));
     }
 
     fn replace_quietly(&self, state: State<F>) -> State<F> {
-        std::mem::replace(&mut *self.state.borrow_mut(), state)
+        std::mem::replace(&mut *self.0.borrow_mut(), state)
     }
 }
 
-/// Calls, and turns a panic into an error that names the handler.
-pub(crate) fn catch_panic<T>(name: &str, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+/// Calls, and turns a panic into an error.
+pub(crate) fn catch_panic<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     catch_unwind(AssertUnwindSafe(call))
-        .unwrap_or_else(|panic| Err(io::Error::other(format!("{name} panicked: {}", text_of(&*panic)))))
+        .unwrap_or_else(|panic| Err(io::Error::other(format!("panicked: {}", text_of(&*panic)))))
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> &str {

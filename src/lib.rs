@@ -36,14 +36,19 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod buffer_pool;
 mod delegate;
 mod dispatcher;
 mod error;
 mod handler;
+mod id;
 mod line;
 mod line_reader;
+mod open_descriptor;
 mod registration;
+mod remote;
 mod send_queue;
+mod served;
 mod socket;
 mod status;
 
@@ -53,9 +58,13 @@ pub mod original {}
 pub use delegate::{Delegate, Mode, Waker};
 pub use dispatcher::{DEFAULT_TIMEOUT, Dispatcher, DispatcherBuilder, Timer};
 pub use error::MainError;
+pub use id::Id;
 pub use line::{Line, ReadLine};
 pub use registration::Register;
+pub use remote::Remote;
 pub use selectio_platform::sim;
-pub use selectio_platform::{Address, Descriptor, Domain, Protocol, Shutdown, SocketOption, Type};
-pub use socket::{AsyncSocket, Blocking};
+pub use selectio_platform::{
+    Address, Descriptor, Domain, IntegerOption, Protocol, Shutdown, SocketOption, Type, raw_os_error,
+};
+pub use socket::{AsyncSocket, Blocking, pipe};
 pub use status::SocketStatus;

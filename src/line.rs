@@ -15,7 +15,7 @@ const SPARE_CAPACITY_MAX: usize = 64 * 1024;
 /// What [`AsyncSocket::read_line`](crate::AsyncSocket::read_line) found.
 ///
 /// An empty line and the end of the stream are different things.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 #[doc(alias = "ReadLineResult")]
 pub enum ReadLine {
@@ -49,8 +49,9 @@ impl ReadLine {
 /// assert_eq!(&line[..], b"hello");
 /// assert_eq!(line.with_newline(), b"hello\n");
 /// assert_eq!(line.to_string(), "hello");
+/// assert_eq!(Vec::from(line), b"hello");
 /// ```
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Line {
     /// Ends in a newline, whatever ended it on the wire.
     bytes: Vec<u8>,
@@ -58,7 +59,7 @@ pub struct Line {
 
 impl Line {
     pub(crate) fn new(content: &[u8]) -> Line {
-        let mut bytes = SPARE.take();
+        let mut bytes = SPARE.try_with(Cell::take).unwrap_or_default();
         bytes.clear();
         bytes.extend_from_slice(content);
         bytes.push(b'\n');
@@ -92,10 +93,20 @@ impl AsRef<[u8]> for Line {
     }
 }
 
+/// The bytes without the line end, not copied.
+impl From<Line> for Vec<u8> {
+    fn from(mut line: Line) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut line.bytes);
+        bytes.pop();
+        bytes
+    }
+}
+
 impl Drop for Line {
     fn drop(&mut self) {
-        if self.bytes.capacity() <= SPARE_CAPACITY_MAX {
-            SPARE.set(std::mem::take(&mut self.bytes));
+        if (1..=SPARE_CAPACITY_MAX).contains(&self.bytes.capacity()) {
+            // The place is gone when the thread ends; then the buffer is just dropped.
+            let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.bytes)));
         }
     }
 }

@@ -7,17 +7,17 @@ use std::io;
 
 use memchr::memchr2;
 
+use crate::buffer_pool::{RECEIVE_BUFFER_SIZE, give_receive_buffer, take_receive_buffer};
 use crate::line::Line;
-
-/// Room for the first bytes; most peers never need more.
-const CAPACITY_MIN: usize = 4 * 1024;
-/// How far the buffer grows for a peer that sends much.
-const CAPACITY_BULK: usize = 64 * 1024;
 
 /// How long a line may be when nobody says otherwise.
 pub(crate) const LINE_LENGTH_MAX: usize = 64 * 1024;
 
+/// Bytes that take up less than this part of a receive buffer are moved into a buffer of their own size.
+const SPARSE_PART: usize = 4;
+
 pub(crate) struct LineReader {
+    /// A receive buffer of the pool while bytes are being read, then one that just holds what is left.
     buffer: Vec<u8>,
     /// The bytes `start..end` have arrived and were not taken yet.
     start: usize,
@@ -54,22 +54,26 @@ impl LineReader {
         self.scanned < self.end
     }
 
+    /// Whether nothing has arrived that was not taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
     /// Room to receive into, never empty.
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        if self.start == self.end {
-            (self.start, self.end, self.scanned) = (0, 0, 0);
-        }
-        if self.buffer.is_empty() {
-            self.buffer.resize(CAPACITY_MIN, 0);
-        }
-        if self.end == self.buffer.len() && self.start > 0 {
+        if self.buffer.len() < RECEIVE_BUFFER_SIZE {
+            let mut buffer = take_receive_buffer();
+            buffer[..self.end - self.start].copy_from_slice(&self.buffer[self.start..self.end]);
+            self.buffer = buffer;
+        } else if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
-            self.scanned -= self.start;
-            self.end -= self.start;
-            self.start = 0;
         }
+        self.scanned -= self.start;
+        self.end -= self.start;
+        self.start = 0;
         if self.end == self.buffer.len() {
-            self.grow();
+            // A line that is longer than a receive buffer; its limit bounds this.
+            self.buffer.resize(self.buffer.len() * 2, 0);
         }
         &mut self.buffer[self.end..]
     }
@@ -82,9 +86,35 @@ impl LineReader {
             self.swallow_newline = false;
             self.take_newline();
         }
-        if self.end == self.buffer.len() && self.buffer.len() < CAPACITY_BULK {
-            self.grow();
+    }
+
+    /// Bytes were received past this buffer into `bytes`, `length` of them: takes the `\n` out that belongs to the
+    /// last line, and says how many are left.
+    pub(crate) fn received_raw(&mut self, bytes: &mut [u8], length: usize) -> usize {
+        if length == 0 || !std::mem::take(&mut self.swallow_newline) || bytes[0] != b'\n' {
+            return length;
         }
+        bytes.copy_within(1..length, 0);
+        length - 1
+    }
+
+    /// Drops what has arrived.
+    pub(crate) fn clear(&mut self) {
+        (self.start, self.end, self.scanned) = (0, 0, 0);
+        self.settle();
+    }
+
+    /// Gives memory back that is not needed until more bytes come.
+    pub(crate) fn settle(&mut self) {
+        let length = self.end - self.start;
+        if self.buffer.is_empty() || (length > 0 && length >= self.buffer.len() / SPARSE_PART) {
+            return;
+        }
+        let own = self.buffer[self.start..self.end].to_vec();
+        let big = std::mem::replace(&mut self.buffer, own);
+        self.scanned -= self.start;
+        (self.start, self.end) = (0, length);
+        give_receive_buffer(big);
     }
 
     /// Takes the next whole line. `None` when more bytes must come first.
@@ -128,7 +158,8 @@ impl LineReader {
         let length = into.len().min(self.end - self.start);
         into[..length].copy_from_slice(&self.buffer[self.start..self.start + length]);
         self.start += length;
-        self.scanned = self.scanned.max(self.start);
+        // For who reads raw bytes, what is left is no part of a line that waits for its end.
+        self.scanned = self.start;
         length
     }
 
@@ -153,10 +184,6 @@ impl LineReader {
             self.length_max
         );
         io::Error::new(io::ErrorKind::InvalidData, text)
-    }
-
-    fn grow(&mut self) {
-        self.buffer.resize(self.buffer.len() * 2, 0);
     }
 }
 
@@ -242,7 +269,7 @@ mod tests {
         for _ in 0..100 {
             read_all(&mut reader, &[&segment]);
         }
-        assert!(reader.buffer.len() <= CAPACITY_BULK, "{}", reader.buffer.len());
+        assert!(reader.buffer.len() <= RECEIVE_BUFFER_SIZE, "{}", reader.buffer.len());
     }
 
     #[test]
@@ -255,5 +282,34 @@ mod tests {
         assert_eq!(reader.take(&mut body), 4);
         assert_eq!(&body[..4], b"body");
         assert!(!reader.has_unread() && reader.take_tail().is_none());
+    }
+
+    #[test]
+    fn a_newline_that_belongs_to_a_return_is_no_raw_byte_and_one_that_comes_later_is() {
+        let mut reader = LineReader::new();
+        reader.room()[..5].copy_from_slice(b"head\r");
+        reader.filled(5);
+        assert_eq!(&reader.next_line().expect("a line").expect("short enough")[..], b"head");
+        let mut body = *b"\n\nbody";
+        let length = reader.received_raw(&mut body, 6);
+        assert_eq!(&body[..length], b"\nbody");
+        let mut more = *b"\nmore";
+        assert_eq!(reader.received_raw(&mut more, 5), 5);
+    }
+
+    #[test]
+    fn what_waits_for_more_keeps_no_more_memory_than_it_has_bytes() {
+        let mut reader = LineReader::new();
+        reader.room()[..9].copy_from_slice(b"line\npart");
+        reader.filled(9);
+        assert_eq!(&reader.next_line().expect("a line").expect("short enough")[..], b"line");
+        assert!(reader.next_line().is_none());
+        reader.settle();
+        assert_eq!(reader.buffer.capacity(), 4);
+        reader.room()[..1].copy_from_slice(b"\n");
+        reader.filled(1);
+        assert_eq!(&reader.next_line().expect("a line").expect("short enough")[..], b"part");
+        reader.settle();
+        assert_eq!(reader.buffer.capacity(), 0);
     }
 }

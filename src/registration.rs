@@ -58,8 +58,14 @@ pub(crate) trait Source {
     /// Runs the task, after the events of a poll.
     fn run_task(self: Rc<Self>, dispatcher: &Dispatcher);
 
-    /// Watches again after a pause.
-    fn unmute(self: Rc<Self>);
+    /// Sends what was sent on it by others; answers whether any handler was called.
+    fn flush(self: Rc<Self>, dispatcher: &Dispatcher) -> bool;
+
+    /// The time that it has set itself is over; answers whether any handler was called.
+    fn on_timer(self: Rc<Self>, dispatcher: &Dispatcher) -> bool;
+
+    /// Something was closed, so that what had run out may be there again.
+    fn try_again(self: Rc<Self>);
 
     /// Closes, for good.
     fn close_source(self: Rc<Self>) -> io::Result<()>;
@@ -90,6 +96,11 @@ impl Link {
     /// Whether some dispatcher serves this source.
     pub(crate) fn is_attached(&self) -> bool {
         self.registration.borrow().as_ref().is_some_and(|registration| registration.dispatcher.strong_count() > 0)
+    }
+
+    /// Whether this very dispatcher serves this source.
+    pub(crate) fn is_attached_to(&self, dispatcher: &Dispatcher) -> bool {
+        self.get().is_some_and(|(registered, _)| registered.is_same(dispatcher))
     }
 
     /// Whether it is registered under this very key: a handler may have changed that.
@@ -141,13 +152,28 @@ impl Link {
     }
 
     /// Tells the selector what to watch for, when that has changed.
-    pub(crate) fn set_interest(&self, descriptor: &Descriptor, interest: Interest) {
-        if self.interest.get() == interest {
-            return;
-        }
-        if let Some((dispatcher, _)) = self.get() {
+    ///
+    /// # Errors
+    /// Those of the selector.
+    pub(crate) fn set_interest(&self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
+        if self.interest.get() != interest
+            && let Some((dispatcher, _)) = self.get()
+        {
             self.interest.set(interest);
-            dispatcher.set_interest(descriptor, interest);
+            return dispatcher.set_interest(descriptor, interest);
+        }
+        Ok(())
+    }
+
+    /// Which round of serving runs at the dispatcher; `None` outside of a poll, or without a dispatcher.
+    pub(crate) fn turn(&self) -> Option<u64> {
+        self.get().and_then(|(dispatcher, _)| dispatcher.turn())
+    }
+
+    /// The dispatcher delivers to this source in its next poll without waiting.
+    pub(crate) fn note_pending(&self) {
+        if let Some((dispatcher, key)) = self.get() {
+            dispatcher.note_pending(key);
         }
     }
 

@@ -1,35 +1,38 @@
-//! Bytes that wait for room in the kernel's send buffer.
+//! Bytes that wait to be sent: until the handler returns, or until the kernel has room.
 
-use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 
-/// How many bytes may wait when nobody says otherwise.
-pub(crate) const QUEUE_LENGTH_MAX: usize = 64 * 1024 * 1024;
+use crate::buffer_pool::{give_send_buffer, take_send_buffer};
 
-/// A queue that has held this much gives its memory back when it is empty.
-const CAPACITY_KEPT_MAX: usize = 64 * 1024;
+/// How many bytes may wait when nobody says otherwise: ten thousand peers that read nothing hold 2.5 GiB.
+pub(crate) const QUEUE_LENGTH_MAX: usize = 256 * 1024;
+
+/// How many pieces leave in one system call, with what waits already.
+const PIECES_MAX: usize = 8;
 
 pub(crate) struct SendQueue {
-    /// A ring: taking from the front moves nothing.
-    bytes: VecDeque<u8>,
-    length_max: usize,
+    bytes: Vec<u8>,
+    /// The bytes before this one were sent.
+    start: usize,
+    /// `None`: the default, which one send may pass when nothing waits.
+    length_max: Option<usize>,
 }
 
 impl SendQueue {
     pub(crate) fn new() -> SendQueue {
-        SendQueue { bytes: VecDeque::new(), length_max: QUEUE_LENGTH_MAX }
+        SendQueue { bytes: Vec::new(), start: 0, length_max: None }
     }
 
     pub(crate) fn set_length_max(&mut self, length_max: usize) {
-        self.length_max = length_max;
+        self.length_max = Some(length_max);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() - self.start
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len() == 0
     }
 
     /// Refuses what would not fit, before any byte of it is on its way.
@@ -37,37 +40,76 @@ impl SendQueue {
     /// # Errors
     /// `QuotaExceeded`, with the remedy.
     pub(crate) fn check_room(&self, length: usize) -> io::Result<()> {
-        if length <= self.length_max - self.bytes.len().min(self.length_max) {
+        let length_max = match self.length_max {
+            // The program has all of it in memory anyway.
+            None if self.is_empty() => return Ok(()),
+            length_max => length_max.unwrap_or(QUEUE_LENGTH_MAX),
+        };
+        if length <= length_max.saturating_sub(self.len()) {
             return Ok(());
         }
         let text = format!(
-            "send: {length} bytes do not fit beside the {} that the peer has not taken yet (limit {}): \
-             wait until fewer are buffered, close the socket, or raise the limit with set_send_buffer_max",
-            self.bytes.len(),
-            self.length_max
+            "send: {length} bytes do not fit beside the {} that the peer has not taken yet (limit {length_max}): \
+             wait for handle_drain, close the socket, or raise the limit with set_send_buffer_max",
+            self.len(),
         );
         Err(io::Error::new(io::ErrorKind::QuotaExceeded, text))
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.bytes.extend(bytes);
+        if self.bytes.is_empty() {
+            self.bytes = take_send_buffer();
+        } else if self.start > self.bytes.len() / 2 && self.bytes.len() + bytes.len() > self.bytes.capacity() {
+            // Each byte is moved at most once for each time that as many were sent.
+            self.bytes.drain(..std::mem::take(&mut self.start));
+        }
+        self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next bytes to send, in one piece.
-    pub(crate) fn front(&self) -> &[u8] {
-        self.bytes.as_slices().0
+    /// The bytes that wait.
+    pub(crate) fn waiting(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Calls `send` once with what waits and then `pieces`, keeps what was not sent, and says whether that is
+    /// nothing. What fails sends and keeps nothing of `pieces`.
+    pub(crate) fn send_with(
+        &mut self,
+        pieces: &[IoSlice<'_>],
+        send: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<bool> {
+        let mut array = [IoSlice::new(&[]); PIECES_MAX];
+        let mut count = 0;
+        let first = [IoSlice::new(self.waiting())];
+        for piece in first.iter().chain(pieces).filter(|piece| !piece.is_empty()).take(PIECES_MAX) {
+            array[count] = *piece;
+            count += 1;
+        }
+        let mut sent = send(&array[..count])?;
+        let of_waiting = sent.min(self.len());
+        sent -= of_waiting;
+        self.sent(of_waiting);
+        for piece in pieces {
+            let skipped = sent.min(piece.len());
+            sent -= skipped;
+            if skipped < piece.len() {
+                self.push(&piece[skipped..]);
+            }
+        }
+        Ok(self.is_empty())
     }
 
     /// The first `length` bytes were sent.
     pub(crate) fn sent(&mut self, length: usize) {
-        self.bytes.drain(..length);
-        if self.bytes.is_empty() && self.bytes.capacity() > CAPACITY_KEPT_MAX {
-            self.bytes = VecDeque::new();
+        self.start += length;
+        if self.is_empty() {
+            self.clear();
         }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.bytes = VecDeque::new();
+        self.start = 0;
+        give_send_buffer(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -78,22 +120,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_leave_in_order_across_the_ring_s_end() {
+    fn bytes_leave_in_order_whatever_the_kernel_takes_at_a_time() {
         let mut queue = SendQueue::new();
         let (mut sent, mut expected) = (Vec::new(), Vec::new());
+        let mut send = |queue: &mut SendQueue, pieces: &[IoSlice<'_>], room: usize| {
+            let took = |pieces: &[IoSlice<'_>]| {
+                let all: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
+                let length = all.len().min(room);
+                sent.extend_from_slice(&all[..length]);
+                Ok(length)
+            };
+            queue.send_with(pieces, took).expect("nothing fails")
+        };
         for round in 0..100u8 {
-            let bytes = [round; 37];
-            expected.extend(bytes);
-            queue.push(&bytes);
-            let length = queue.front().len().min(31);
-            sent.extend_from_slice(&queue.front()[..length]);
-            queue.sent(length);
+            let (short, long) = ([round; 5], [!round; 37]);
+            expected.extend(short);
+            expected.extend(long);
+            send(&mut queue, &[IoSlice::new(&short), IoSlice::new(&long)], usize::from(round) % 61);
         }
-        while !queue.is_empty() {
-            sent.extend_from_slice(queue.front());
-            queue.sent(queue.front().len());
-        }
+        while !send(&mut queue, &[], 31) {}
         assert_eq!(sent, expected);
+        assert_eq!(queue.bytes.capacity(), 0, "the memory is given back");
     }
 
     #[test]
@@ -105,5 +152,14 @@ mod tests {
         let error = queue.check_room(3).expect_err("one too many");
         assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
         assert_eq!(queue.len(), 8);
+    }
+
+    #[test]
+    fn without_a_limit_of_the_program_s_one_send_may_be_larger_when_nothing_waits() {
+        let mut queue = SendQueue::new();
+        assert!(queue.check_room(QUEUE_LENGTH_MAX * 10).is_ok());
+        queue.push(b"x");
+        assert!(queue.check_room(QUEUE_LENGTH_MAX).is_err());
+        assert!(queue.check_room(QUEUE_LENGTH_MAX - 1).is_ok());
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use selectio_platform::this_target;
 
-use super::slots::Slots;
 use super::{DEFAULT_TIMEOUT, Dispatcher, Shared};
 use crate::error::misuse;
+use crate::handler::HandlerSlot;
 
 /// Makes a [`Dispatcher`]. Comes from [`Dispatcher::builder`].
 ///
@@ -69,16 +69,21 @@ impl DispatcherBuilder {
                 selector,
                 task_interval: self.task_interval,
                 registered_max: self.registered_max,
-                entries: RefCell::new(Slots::new()),
+                entries: RefCell::default(),
                 next_order: Cell::new(0),
                 pending: RefCell::default(),
                 pending_round: RefCell::default(),
+                unflushed: RefCell::default(),
                 tasks: RefCell::default(),
                 muted: RefCell::default(),
                 timers: RefCell::default(),
+                deferred: RefCell::default(),
+                error_handler: HandlerSlot::default(),
+                failure: RefCell::default(),
                 ready: RefCell::default(),
                 round: RefCell::default(),
                 task_round: RefCell::default(),
+                turn: Cell::new(0),
                 is_polling: Cell::new(false),
                 is_stopped: Cell::new(false),
             }),

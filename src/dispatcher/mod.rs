@@ -6,14 +6,16 @@ mod slots;
 mod timers;
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use selectio_platform::{Descriptor, Interest, Platform, Ready, Selector};
 
 use crate::error::misuse;
+use crate::handler::HandlerSlot;
 use crate::registration::{Register, Source};
 pub use builder::DispatcherBuilder;
 pub(crate) use slots::Key;
@@ -24,8 +26,10 @@ use timers::{Due, Timers};
 /// How long a poll waits when nobody says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long a listener that ran out of descriptors pauses, unless a socket closes before.
-const MUTE_TIME: Duration = Duration::from_millis(100);
+type ErrorHandler = dyn FnMut(&Dispatcher, &io::Error);
+
+/// A call that was put off until the handler that is running has returned.
+type Deferred = Box<dyn FnOnce(&Dispatcher) -> io::Result<()>>;
 
 /// Waits on the sockets and delegates registered with it, and calls their handlers.
 ///
@@ -59,15 +63,23 @@ pub(crate) struct Shared {
     /// Sources with something to deliver that no wait would find, such as buffered lines (P5).
     pending: RefCell<Vec<Key>>,
     pending_round: RefCell<Vec<Key>>,
+    /// Sources that a handler of somebody else's has sent something on.
+    unflushed: RefCell<Vec<Key>>,
     /// Sources with a task, in the order of registration.
-    tasks: RefCell<Vec<(u64, Key)>>,
+    tasks: RefCell<BTreeMap<u64, Key>>,
     /// Listeners that ran out of descriptors.
     muted: RefCell<Vec<Key>>,
     timers: RefCell<Timers>,
+    deferred: RefCell<VecDeque<Deferred>>,
+    error_handler: HandlerSlot<ErrorHandler>,
+    /// The error of a listener that nobody has handled, on its way out of the poll.
+    failure: RefCell<Option<io::Error>>,
     /// Kept from poll to poll, so that a poll allocates nothing.
     ready: RefCell<Vec<Ready>>,
     round: RefCell<Vec<(u64, Ready)>>,
-    task_round: RefCell<Vec<(u64, Key)>>,
+    task_round: RefCell<Vec<Key>>,
+    /// Counts the rounds of serving: what a socket may read in one of them is limited.
+    turn: Cell<u64>,
     is_polling: Cell<bool>,
     is_stopped: Cell<bool>,
 }
@@ -76,6 +88,7 @@ struct Entry {
     source: Rc<dyn Source>,
     order: u64,
     is_pending: Cell<bool>,
+    is_unflushed: Cell<bool>,
 }
 
 impl Dispatcher {
@@ -133,9 +146,10 @@ impl Dispatcher {
         sources.into_iter().map(|source| source.close_source()).fold(Ok(()), io::Result::and)
     }
 
-    /// Calls `handler` once, when `delay` has passed.
+    /// Calls `handler` once, when `delay` has passed. [`run`](Dispatcher::run) goes on until then.
     ///
-    /// Its error comes out of the poll that called it, after everything else was served.
+    /// Its error goes to [`set_handle_error`](Dispatcher::set_handle_error). A timer that is about one socket is
+    /// better made with [`AsyncSocket::call_after`](crate::AsyncSocket::call_after): it ends with the socket.
     pub fn call_after(&self, delay: Duration, handler: impl FnMut(&Dispatcher) -> io::Result<()> + 'static) -> Timer {
         let due = Due::Call { handler: Box::new(handler), period: None };
         self.shared.timers.borrow_mut().insert(self.now().saturating_add(delay), due)
@@ -158,10 +172,25 @@ impl Dispatcher {
         Ok(self.shared.timers.borrow_mut().insert(self.now().saturating_add(period), due))
     }
 
+    /// Lets a timer start anew: it is due when `delay` has passed from now, as for a time limit that each message
+    /// puts off. Allocates nothing. Answers whether the timer was still to come; inside of its own handler it is.
+    pub fn restart(&self, timer: Timer, delay: Duration) -> bool {
+        let deadline = self.now().saturating_add(delay);
+        self.shared.timers.borrow_mut().restart(timer, deadline)
+    }
+
     /// Cancels a timer and says whether it was still to come.
     pub fn cancel(&self, timer: Timer) -> bool {
+        // What it owned may own sockets, and dropping those comes back here: it is dropped after the borrow.
         let cancelled = self.shared.timers.borrow_mut().cancel(timer);
         cancelled.is_some()
+    }
+
+    /// Called with each error that nobody else handles: of a timer, of a socket or delegate without `handle_error`
+    /// (which is closed for it), of an accept handler about one client. The text names where it comes from. Unless
+    /// set, one line on standard error tells it.
+    pub fn set_handle_error(&self, handler: impl FnMut(&Dispatcher, &io::Error) + 'static) {
+        self.shared.error_handler.set(Box::new(handler));
     }
 
     /// Monotonic time, as the platform counts it; for measuring how long something has been silent.
@@ -182,6 +211,11 @@ impl Dispatcher {
         Rc::ptr_eq(&self.shared, &other.shared)
     }
 
+    /// Which round of serving runs; `None` outside of a poll.
+    pub(crate) fn turn(&self) -> Option<u64> {
+        self.shared.is_polling.get().then(|| self.shared.turn.get())
+    }
+
     pub(crate) fn insert(
         &self,
         source: Rc<dyn Source>,
@@ -196,9 +230,11 @@ impl Dispatcher {
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, text));
         }
         let order = self.shared.next_order.get();
-        let key = self.shared.entries.borrow_mut().insert(Entry { source, order, is_pending: Cell::new(false) });
+        let entry = Entry { source, order, is_pending: Cell::new(false), is_unflushed: Cell::new(false) };
+        let key = self.shared.entries.borrow_mut().insert(entry);
         if let Err(error) = self.shared.selector.borrow_mut().add(descriptor, key.number(), interest) {
-            self.shared.entries.borrow_mut().remove(key);
+            let entry = self.shared.entries.borrow_mut().remove(key);
+            drop(entry);
             return Err(crate::error::in_operation("register", error));
         }
         self.shared.next_order.set(order + 1);
@@ -211,15 +247,18 @@ impl Dispatcher {
             let _ = self.shared.selector.borrow_mut().remove(descriptor);
         }
         let entry = self.shared.entries.borrow_mut().remove(key);
-        self.shared.tasks.borrow_mut().retain(|(_, task)| *task != key);
+        if let Some(entry) = &entry {
+            self.shared.tasks.borrow_mut().remove(&entry.order);
+        }
         self.unmute_all();
         // Dropping it may close sockets, which comes back here.
         drop(entry);
     }
 
-    pub(crate) fn set_interest(&self, descriptor: &Descriptor, interest: Interest) {
-        // It is watched, and a watch takes any interest.
-        let _ = self.shared.selector.borrow_mut().modify(descriptor, interest);
+    /// # Errors
+    /// Those of the selector, after which the descriptor is not watched as it should be.
+    pub(crate) fn set_interest(&self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
+        self.shared.selector.borrow_mut().modify(descriptor, interest)
     }
 
     pub(crate) fn replace_descriptor(
@@ -243,37 +282,84 @@ impl Dispatcher {
         }
     }
 
-    pub(crate) fn set_has_task(&self, key: Key, has_task: bool) {
-        let mut tasks = self.shared.tasks.borrow_mut();
-        tasks.retain(|(_, task)| *task != key);
-        if let (true, Some(entry)) = (has_task, self.shared.entries.borrow().get(key)) {
-            tasks.push((entry.order, key));
-            tasks.sort_unstable_by_key(|(order, _)| *order);
+    /// This source has bytes to send when the handler that is running has returned.
+    pub(crate) fn note_unflushed(&self, key: Key) {
+        if let Some(entry) = self.shared.entries.borrow().get(key)
+            && !entry.is_unflushed.replace(true)
+        {
+            self.shared.unflushed.borrow_mut().push(key);
         }
     }
 
-    /// Calls `unmute` on the source when a descriptor may be free again: after a close, or some time.
+    pub(crate) fn set_has_task(&self, key: Key, has_task: bool) {
+        let Some(order) = self.shared.entries.borrow().get(key).map(|entry| entry.order) else { return };
+        let mut tasks = self.shared.tasks.borrow_mut();
+        if has_task {
+            tasks.insert(order, key);
+        } else {
+            tasks.remove(&order);
+        }
+    }
+
+    /// Calls `try_again` on the source when something was closed.
     pub(crate) fn mute(&self, key: Key) {
-        self.shared.muted.borrow_mut().push(key);
-        self.shared.timers.borrow_mut().insert(self.now() + MUTE_TIME, Due::Unmute(key));
+        let mut muted = self.shared.muted.borrow_mut();
+        if !muted.contains(&key) {
+            muted.push(key);
+        }
+    }
+
+    /// Calls `on_timer` on the source when `delay` has passed.
+    pub(crate) fn call_source_after(&self, delay: Duration, key: Key) -> Timer {
+        self.shared.timers.borrow_mut().insert(self.now().saturating_add(delay), Due::Source(key))
+    }
+
+    pub(crate) fn has_timer(&self, timer: Timer) -> bool {
+        self.shared.timers.borrow().contains(timer)
+    }
+
+    /// Calls when the handler that is running has returned; outside of a poll in the next one.
+    pub(crate) fn defer(&self, call: impl FnOnce(&Dispatcher) -> io::Result<()> + 'static) {
+        self.shared.deferred.borrow_mut().push_back(Box::new(call));
+    }
+
+    /// Tells an error that nobody else handles.
+    pub(crate) fn tell(&self, error: &io::Error) {
+        let told = self.shared.error_handler.call(|handler| {
+            handler(self, error);
+            Ok(())
+        });
+        if !matches!(told, Some(Ok(()))) {
+            // Where standard error is closed, nobody wants to know.
+            let _ = writeln!(io::stderr(), "selectio: {error}");
+        }
+    }
+
+    /// Lets an error come out of the poll that is running, or of the next one.
+    pub(crate) fn fail(&self, error: io::Error) {
+        // The first one has led to the others.
+        self.shared.failure.borrow_mut().get_or_insert(error);
     }
 
     fn unmute_all(&self) {
         let muted = std::mem::take(&mut *self.shared.muted.borrow_mut());
         for key in muted {
-            self.unmute(key);
-        }
-    }
-
-    fn unmute(&self, key: Key) {
-        self.shared.muted.borrow_mut().retain(|muted| *muted != key);
-        if let Some(source) = self.source(key) {
-            source.unmute();
+            if let Some(source) = self.source(key) {
+                source.try_again();
+            }
         }
     }
 
     fn source(&self, key: Key) -> Option<Rc<dyn Source>> {
         self.shared.entries.borrow().get(key).map(|entry| entry.source.clone())
+    }
+
+    /// Whether nothing is left that could happen.
+    fn is_finished(&self) -> bool {
+        self.is_empty()
+            && self.shared.timers.borrow().is_empty()
+            && self.shared.deferred.borrow().is_empty()
+            && self.shared.failure.borrow().is_none()
     }
 }
 

@@ -3,12 +3,13 @@
 //! 1. what is closed is already gone: closing unregisters at once;
 //! 2. find what can be served without waiting: buffered lines, errors noted meanwhile;
 //! 3. wait, not at all when phase 2 found something, and never past the next timer;
-//! 4. serve what is ready, in the order of registration, then the timers that are due;
+//! 4. serve what is ready, in the order of registration, each within its budget; then the timers that are due;
 //! 5. run the tasks;
-//! 6. say whether anything is open.
+//! 6. say whether anything is open or a timer is to come.
 //!
 //! Phases 2 to 4 repeat until something was delivered or the time is over, so that an interrupted or
-//! spurious wait never shows (P8).
+//! spurious wait never shows (P8). What a handler sends leaves when it has returned; what it sends on other sockets
+//! at the end of its phase, in one system call for each socket.
 
 use std::io;
 use std::rc::Rc;
@@ -32,43 +33,49 @@ impl Drop for Polling<'_> {
 }
 
 impl Dispatcher {
-    /// Waits until something was delivered or the time is over, and answers whether anything is open.
-    /// With nothing registered it answers `false` at once. `None` waits for ever.
+    /// Waits until something was delivered or the time is over, and answers whether anything is open or a timer
+    /// is to come. With neither it answers `false` at once. `None` waits for ever.
     ///
     /// # Errors
-    /// `InvalidInput` when called from a handler, or for waiting for ever on nothing; an error of a timer's
-    /// handler; those of the platform when nothing could be waited for. What goes wrong with a single
-    /// socket goes to its own `handle_error` instead.
+    /// `InvalidInput` when called from a handler, or for waiting for ever on nothing; the error of a listener that
+    /// had to be closed and has no `handle_error`; those of the platform when nothing could be waited for. What
+    /// goes wrong with any other socket goes to its own `handle_error` instead.
     pub fn poll(&self, timeout: impl Into<Option<Duration>>) -> io::Result<bool> {
         if self.shared.is_polling.replace(true) {
             return Err(misuse("poll", "a poll is running: return from the handler, and it goes on"));
         }
         let _polling = Polling(self);
-        if self.is_empty() {
+        if self.is_finished() {
             return Ok(false);
         }
-        let timers = self.wait_and_serve(timeout.into());
+        let waited = self.wait_and_serve(timeout.into());
         self.run_tasks();
-        timers?;
-        Ok(!self.is_empty())
+        waited?;
+        match self.shared.failure.take() {
+            Some(error) => Err(error),
+            None => Ok(!self.is_finished()),
+        }
     }
 
-    /// Polls until nothing is open or [`stop`](Dispatcher::stop) is called.
+    /// Polls until nothing is open and no timer is to come, or [`stop`](Dispatcher::stop) is called.
     ///
     /// # Errors
     /// Those of [`Dispatcher::poll`].
     pub fn run(&self) -> io::Result<()> {
-        self.shared.is_stopped.set(false);
-        loop {
-            // Only tasks need to be called now and then; without one the wait is for ever.
-            let timeout = if self.shared.tasks.borrow().is_empty() { None } else { Some(self.shared.task_interval) };
-            if !self.poll(timeout)? || self.shared.is_stopped.get() {
+        let mut is_open = true;
+        while !self.shared.is_stopped.replace(false) {
+            if !is_open {
                 return Ok(());
             }
+            // Only tasks need to be called now and then; without one the wait is for ever.
+            let timeout = if self.shared.tasks.borrow().is_empty() { None } else { Some(self.shared.task_interval) };
+            is_open = self.poll(timeout)?;
         }
+        Ok(())
     }
 
-    /// Lets [`run`](Dispatcher::run) return after the poll that is running. Everything stays registered.
+    /// Lets [`run`](Dispatcher::run) return after the poll that is running; when none is, the next `run` returns at
+    /// once. Everything stays registered.
     pub fn stop(&self) {
         self.shared.is_stopped.set(true);
     }
@@ -80,16 +87,20 @@ impl Dispatcher {
         };
         let mut left = timeout;
         loop {
+            self.shared.turn.set(self.shared.turn.get() + 1);
+            let mut delivered = self.end_phase();
             let mut round = std::mem::take(&mut *self.shared.round.borrow_mut());
-            let waited = self.find_ready(left, &mut round);
-            let mut delivered = false;
+            let waited = self.find_ready(if delivered { Some(Duration::ZERO) } else { left }, &mut round);
             for (_, ready) in round.drain(..) {
                 delivered |= self.serve(ready);
+                delivered |= self.run_deferred();
             }
             *self.shared.round.borrow_mut() = round;
             waited?;
-            delivered |= self.run_timers()?;
-            if delivered || left == Some(Duration::ZERO) || self.is_empty() {
+            delivered |= self.end_phase();
+            delivered |= self.run_timers();
+            delivered |= self.end_phase();
+            if delivered || left == Some(Duration::ZERO) || self.is_finished() {
                 return Ok(());
             }
             left = deadline.map(|deadline| deadline.saturating_sub(self.now()));
@@ -105,7 +116,9 @@ impl Dispatcher {
         let mut timeout = timeout;
         if !round.is_empty() {
             timeout = Some(Duration::ZERO);
-        } else if let Some(deadline) = self.shared.timers.borrow_mut().next_deadline() {
+        } else if timeout != Some(Duration::ZERO)
+            && let Some(deadline) = self.shared.timers.borrow().next_deadline()
+        {
             let until_timer = deadline.saturating_sub(self.now());
             timeout = Some(timeout.map_or(until_timer, |timeout| timeout.min(until_timer)));
         }
@@ -117,14 +130,15 @@ impl Dispatcher {
             let entry = entries.get(Key::from_number(ready.key))?;
             Some((entry.order, ready))
         }));
-        round.sort_by_key(|(order, _)| *order);
-        round.dedup_by(|(_, found), (_, pending)| {
-            if found.key != pending.key {
+        // At most two are of one source, the pending one and the one that was waited for: they become one.
+        round.sort_unstable_by_key(|(order, _)| *order);
+        round.dedup_by(|(_, next), (_, kept)| {
+            if next.key != kept.key {
                 return false;
             }
-            pending.readable |= found.readable;
-            pending.writable |= found.writable;
-            pending.error = found.error.take();
+            kept.readable |= next.readable;
+            kept.writable |= next.writable;
+            kept.error = kept.error.take().or(next.error.take());
             true
         });
         Ok(())
@@ -161,33 +175,35 @@ impl Dispatcher {
         }
     }
 
-    /// Calls the timers that are due, and says whether there were any.
-    fn run_timers(&self) -> io::Result<bool> {
-        if self.shared.timers.borrow_mut().next_deadline().is_none() {
-            return Ok(false);
+    /// Calls the timers that are due, and says whether a handler was called.
+    fn run_timers(&self) -> bool {
+        if self.shared.timers.borrow().next_deadline().is_none() {
+            return false;
         }
-        let now = self.now();
-        let due = self.shared.timers.borrow_mut().take_due(now);
-        let mut result = Ok(false);
-        for timer in due {
-            let called = self.shared.timers.borrow_mut().start(timer);
-            match called {
-                Some(Due::Call { mut handler, period }) => {
-                    let outcome = catch_panic("a timer", || handler(self));
-                    // One that failed is not called again: it stays cancelled.
-                    let period = period.filter(|_| outcome.is_ok());
-                    let done = self.shared.timers.borrow_mut().finish(timer, Due::Call { handler, period }, now);
-                    drop(done);
-                    result = result.and(outcome.map(|()| true));
+        let (now, starts) = (self.now(), self.shared.timers.borrow().starts());
+        let mut delivered = false;
+        loop {
+            let due = self.shared.timers.borrow_mut().take_due(now, starts);
+            let Some((timer, mut due)) = due else { return delivered };
+            match &mut due {
+                Due::Call { handler, .. } => {
+                    delivered = true;
+                    let result = catch_panic(|| handler(self));
+                    if let Err(error) = result
+                        && error.kind() != io::ErrorKind::WouldBlock
+                    {
+                        // One that failed is not called again.
+                        self.cancel(timer);
+                        self.tell(&in_operation("a timer", error));
+                    }
                 }
-                Some(unmute @ Due::Unmute(key)) => {
-                    self.shared.timers.borrow_mut().finish(timer, unmute, now);
-                    self.unmute(key);
-                }
-                None => {}
+                Due::Source(key) => delivered |= self.source(*key).is_some_and(|source| source.on_timer(self)),
             }
+            let done = self.shared.timers.borrow_mut().finish(timer, due, now);
+            // What the handler owned may come back here when it is dropped.
+            drop(done);
+            self.run_deferred();
         }
-        result
     }
 
     /// Phase 5: once per poll for each that has one and is open (P6).
@@ -196,12 +212,44 @@ impl Dispatcher {
             return;
         }
         let mut round = std::mem::take(&mut *self.shared.task_round.borrow_mut());
-        round.extend_from_slice(&self.shared.tasks.borrow());
-        for (_, key) in round.drain(..) {
+        round.extend(self.shared.tasks.borrow().values());
+        for key in round.drain(..) {
             if let Some(source) = self.source(key) {
                 source.run_task(self);
+                self.run_deferred();
             }
         }
         *self.shared.task_round.borrow_mut() = round;
+        self.end_phase();
+    }
+
+    /// Sends what was sent on sockets outside of their own turn, and makes the calls that were put off. Says
+    /// whether a handler was called.
+    fn end_phase(&self) -> bool {
+        let mut called = false;
+        loop {
+            let next = self.shared.unflushed.borrow_mut().pop();
+            let Some(key) = next else { break };
+            let source = self.shared.entries.borrow().get(key).map(|entry| {
+                entry.is_unflushed.set(false);
+                entry.source.clone()
+            });
+            called |= source.is_some_and(|source| source.flush(self));
+        }
+        self.run_deferred() || called
+    }
+
+    /// Makes the calls that were put off until now. What they put off in their turn comes next time.
+    fn run_deferred(&self) -> bool {
+        let count = self.shared.deferred.borrow().len();
+        for _ in 0..count {
+            let next = self.shared.deferred.borrow_mut().pop_front();
+            let Some(call) = next else { break };
+            match catch_panic(|| call(self)) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.tell(&error),
+                _ => {}
+            }
+        }
+        count > 0
     }
 }

@@ -1,7 +1,7 @@
 //! Slots tagged with generations: a key outlives what it names without ever naming something else.
 
 /// Names a slot in one of its lives. The selector carries it as a plain number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key(u64);
 
 impl Key {
@@ -38,11 +38,13 @@ pub(crate) struct Slots<T> {
     len: usize,
 }
 
-impl<T> Slots<T> {
-    pub(crate) fn new() -> Slots<T> {
+impl<T> Default for Slots<T> {
+    fn default() -> Slots<T> {
         Slots { slots: Vec::new(), unused: Vec::new(), len: 0 }
     }
+}
 
+impl<T> Slots<T> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -62,6 +64,11 @@ impl<T> Slots<T> {
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let slot = self.slots.get(key.index())?;
         if slot.generation == key.generation() { slot.value.as_ref() } else { None }
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        let slot = self.slots.get_mut(key.index())?;
+        if slot.generation == key.generation() { slot.value.as_mut() } else { None }
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
@@ -92,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_key_never_names_what_came_later() {
-        let mut slots = Slots::new();
+        let mut slots = Slots::default();
         let first = slots.insert("first");
         assert_eq!(slots.remove(first), Some("first"));
         let second = slots.insert("second");
@@ -105,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_slot_with_no_generation_left_is_not_used_again() {
-        let mut slots = Slots::new();
+        let mut slots = Slots::default();
         slots.insert(());
         slots.slots[0].generation = u32::MAX;
         let last = Key::new(0, u32::MAX);

@@ -1,13 +1,14 @@
 //! The blocking client: waits for one socket, outside of any dispatcher.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use selectio_platform::Interest;
-
 use super::AsyncSocket;
+use super::receive::Reader;
+use super::state::State;
 use crate::line::ReadLine;
+use crate::served::Served;
 
 /// A socket whose calls wait until they are done or their time is over. Comes from
 /// [`AsyncSocket::blocking`].
@@ -48,52 +49,65 @@ impl Blocking {
     /// # Errors
     /// `TimedOut`; otherwise as for [`AsyncSocket::accept_addr`].
     pub fn accept(&self) -> io::Result<(AsyncSocket, Option<SocketAddr>)> {
-        self.until("accept", Interest::READ, || self.socket.accept_addr())
+        self.until("accept", true, || self.socket.accept_addr())
     }
 
-    /// Waits for bytes; 0 is the end of the stream.
+    /// Waits for bytes; 0 is the end of the stream. While the socket connects, it waits for that first.
     ///
     /// # Errors
-    /// `TimedOut`; otherwise as for [`AsyncSocket::recv`].
+    /// `TimedOut`; why the connect failed; otherwise as for [`AsyncSocket::recv`].
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.until("recv", Interest::READ, || self.socket.recv(buffer))
+        self.until("recv", true, || self.socket.recv_as(buffer, Reader::Blocking))
     }
 
-    /// Waits for a whole line, or the end: never [`ReadLine::Pending`].
+    /// Waits for a whole line, or the end: never [`ReadLine::Pending`]. While the socket connects, it waits for that
+    /// first.
     ///
     /// # Errors
-    /// `TimedOut`; otherwise as for [`AsyncSocket::read_line`].
+    /// `TimedOut`; why the connect failed; otherwise as for [`AsyncSocket::read_line`].
     pub fn read_line(&self) -> io::Result<ReadLine> {
-        self.until("read_line", Interest::READ, || {
-            self.socket.inner.flags.is_drained.set(false);
-            self.socket.read_line().map(|line| (line != ReadLine::Pending).then_some(line))
+        self.until("read_line", true, || {
+            let line = self.socket.read_line_as(Reader::Blocking)?;
+            Ok((line != ReadLine::Pending).then_some(line))
         })
     }
 
-    /// Waits until the kernel has taken all of `data`, and what was buffered before.
+    /// Waits until the kernel has taken all of `data`, and what was buffered before. While the socket connects, it
+    /// waits for that first.
     ///
     /// # Errors
-    /// `TimedOut`, when some of it may have been sent and the rest stays buffered; otherwise as for
-    /// [`AsyncSocket::send`].
+    /// `TimedOut`, when some of it may have been sent and the rest stays buffered; why the connect failed; otherwise
+    /// as for [`AsyncSocket::send`].
     pub fn send(&self, data: impl AsRef<[u8]>) -> io::Result<()> {
-        self.socket.send(data)?;
-        self.until("send", Interest::WRITE, || {
-            self.socket.send_buffered()?;
-            Ok((!self.socket.is_send_data_buffered()).then_some(()))
-        })
+        self.send_vectored(&[IoSlice::new(data.as_ref())])
     }
 
+    fn send_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<()> {
+        self.socket.send_vectored(pieces)?;
+        let is_sent = || self.socket.inner.queue.borrow().is_empty();
+        self.until("send", false, || Ok(is_sent().then_some(())))
+    }
+
+    /// Tries until there is a result, and waits between for what the socket's state says. What waits to be sent
+    /// leaves meanwhile: the peer may need it to answer.
     fn until<T>(
         &self,
         operation: &str,
-        interest: Interest,
+        is_reading: bool,
         mut attempt: impl FnMut() -> io::Result<Option<T>>,
     ) -> io::Result<T> {
-        let platform = self.socket.inner.platform.clone();
+        let socket = &self.socket;
+        let platform = socket.inner.descriptor.platform().clone();
         let deadline = platform.now().saturating_add(self.timeout);
         loop {
-            if let Some(done) = attempt()? {
-                return Ok(done);
+            if socket.is_connecting() {
+                self.try_connect()?;
+            }
+            if !socket.is_connecting() {
+                self.try_send()?;
+                if let Some(done) = attempt()? {
+                    return Ok(done);
+                }
             }
             let left = deadline.saturating_sub(platform.now());
             if left.is_zero() {
@@ -103,11 +117,53 @@ impl Blocking {
                 );
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
-            self.socket.with_open_descriptor(operation, |platform, socket| {
+            let state = State { has_read_handler: is_reading, is_paused: false, ..socket.state() };
+            socket.with_open_descriptor(operation, |platform, descriptor| {
                 let mut selector = platform.selector()?;
-                selector.add(socket, 0, interest)?;
+                selector.add(descriptor, 0, state.wants().watch)?;
                 selector.select(Some(left), &mut Vec::new())
             })?;
         }
+    }
+
+    /// A connect that has failed closes the socket, as it does in a dispatcher.
+    fn try_connect(&self) -> io::Result<()> {
+        let result = self.socket.finish_connect();
+        if result.is_err() {
+            self.socket.give_up();
+        }
+        result.map(drop)
+    }
+
+    fn try_send(&self) -> io::Result<()> {
+        let socket = &self.socket;
+        if socket.inner.queue.borrow().is_empty() {
+            return Ok(());
+        }
+        socket.send_waiting()?;
+        // It belongs to this call, not to the socket's next turn.
+        socket.inner.noted_error.take().map_or(Ok(()), Err)
+    }
+}
+
+/// Reading waits; 0 is the end of the stream.
+impl io::Read for Blocking {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() { Ok(0) } else { self.recv(buffer) }
+    }
+}
+
+/// Writing waits until the kernel has taken everything.
+impl io::Write for Blocking {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.send(data).map(|()| data.len())
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.send_vectored(pieces).map(|()| pieces.iter().map(|piece| piece.len()).sum())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send_vectored(&[])
     }
 }

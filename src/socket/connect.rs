@@ -2,21 +2,28 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
 
-use selectio_platform::{Address, Connect, Domain, Platform, Preopen, Type, this_target};
+use selectio_platform::{Address, Domain, Platform, Preopen, Type, explained, this_target};
 
-use super::preopened::{parse_address, take_preopened};
+use super::preopened::{is_path, parse_address, take_preopened};
 use super::{AsyncSocket, wrong_state};
 use crate::dispatcher::Dispatcher;
 use crate::error::{in_operation, misuse, named};
+use crate::served::Served;
 use crate::status::SocketStatus;
+
+/// How long one address may take to answer, when nobody says otherwise.
+pub(super) const CONNECT_TIME: Duration = Duration::from_secs(30);
 
 impl AsyncSocket {
     /// A connection to `address`, made or under way: the one entry that is the same in both worlds.
     ///
     /// It is the stream that the host connected for this program under the name `address`, or else the next
-    /// one without an owner; only when there is none, a new socket that connects to `address`, which is
-    /// `HOST:PORT`. Either way `handle_connect` is called when it is registered and stands.
+    /// one without a name, when `address` is an address; only when there is none, a new socket that connects to
+    /// `address`, which is `HOST:PORT` or, with a slash in it, the path of a Unix socket. Either way `handle_connect`
+    /// is called when it is registered and stands.
     ///
     /// # Errors
     /// `Unsupported` on wasip1 when the host passed no stream, with the way to pass one; `InvalidInput` when
@@ -41,10 +48,21 @@ impl AsyncSocket {
             // The refusal of this call says how to pass a stream.
             platform.resolve("", 0).map_err(|error| in_operation(&operation, error))?;
         }
+        if is_path(address) {
+            let socket = AsyncSocket::with_type(Domain::Unix, Type::Stream, None)?;
+            socket.connect_addr(Path::new(address)).map_err(|error| in_operation(&operation, error))?;
+            return Ok(socket);
+        }
         let (host, port) = parse_address(&operation, address)?;
         let socket = AsyncSocket::new()?;
         socket.connect(host, port)?;
         Ok(socket)
+    }
+
+    /// How long one address may take to answer before the next one is tried, and after the last one `handle_error`
+    /// gets `TimedOut`; 30 seconds unless set. It counts for connects that start later, on a registered socket.
+    pub fn set_connect_timeout(&self, timeout: Duration) {
+        self.inner.connect_time.set(timeout);
     }
 
     /// Starts to connect to a name or an address; `handle_connect` is called when the connection stands.
@@ -63,7 +81,8 @@ impl AsyncSocket {
     fn connect_where(&self, host: &str, port: u16, mut wanted: impl FnMut(&SocketAddr) -> bool) -> io::Result<()> {
         self.check_idle()?;
         let operation = format!("connect({host:?}, {port})");
-        let addresses = resolve(&*self.inner.platform, host, port).map_err(|error| in_operation(&operation, error))?;
+        let addresses = resolve(&**self.inner.descriptor.platform(), host, port)
+            .map_err(|error| in_operation(&operation, error))?;
         *self.inner.untried.borrow_mut() = addresses.into_iter().filter(&mut wanted).collect();
         self.connect_to_next(misuse(&operation, "the name has no such address: check its spelling and family"))
     }
@@ -111,57 +130,97 @@ impl AsyncSocket {
     fn connect_to(&self, address: &Address) -> io::Result<()> {
         let is_of_another_family = self.inner.domain.get().is_some_and(|domain| domain != Domain::of(address));
         // The first try keeps the descriptor, for the options and the address that it was given.
-        if self.inner.flags.is_connect_tried.replace(true) || is_of_another_family {
+        if self.inner.is_connect_tried.replace(true) || is_of_another_family {
             self.renew_descriptor(address)?;
         }
-        let connect = self.with_open_descriptor("connect", |platform, socket| {
+        // Where it stands at once, the next wait says so as for any other.
+        self.with_open_descriptor("connect", |platform, socket| {
             platform.connect(socket, address).map_err(|error| in_operation(&format!("connect to {address}"), error))
         })?;
         self.inner.status.set(SocketStatus::Connecting);
-        if connect == Connect::Done {
-            // Its handler is called in the next poll, as after a wait.
-            self.note_pending();
+        if !self.state().is_closing() {
+            self.set_deadline(Some(self.inner.connect_time.get()));
         }
-        self.update_interest();
+        self.changed();
         Ok(())
     }
 
     /// A descriptor that a connect was tried on is of no use for another one (connect(2)).
     fn renew_descriptor(&self, address: &Address) -> io::Result<()> {
         let inner = &self.inner;
-        let new =
-            inner.platform.socket(Domain::of(address), inner.kind, None).map_err(|error| named("connect", error))?;
+        let platform = inner.descriptor.platform();
+        let new = platform.socket(Domain::of(address), inner.kind, None).map_err(|error| named("connect", error))?;
         inner.domain.set(Some(Domain::of(address)));
-        let old = inner.descriptor.borrow_mut().replace(new);
-        if let (Some(old), Some(new)) = (old, &*inner.descriptor.borrow()) {
-            inner.link.replace_descriptor(&old, new, self.interest())?;
+        if let Some(old) = inner.descriptor.replace(new) {
+            let watched = inner.descriptor.get("connect").and_then(|new| {
+                let wants = self.state().wants();
+                inner.link.replace_descriptor(&old, &new, wants.watch)
+            });
             // Nothing was sent on it, so its close has nothing to tell.
-            let _ = inner.platform.close(old);
+            let _ = inner.descriptor.close(old);
+            watched?;
         }
         Ok(())
     }
 
-    /// The socket is ready while it connects: asks how that ended. Answers whether a handler was called.
-    pub(super) fn on_connect_ready(&self, dispatcher: &Dispatcher) -> bool {
+    /// The socket is ready while it connects. Answers whether a handler was called.
+    pub(super) fn serve_connect(&self, dispatcher: &Dispatcher) -> bool {
+        match self.finish_connect() {
+            Ok(false) => false,
+            Ok(true) => {
+                self.flush_waiting(dispatcher);
+                self.tell_connect(dispatcher);
+                true
+            }
+            Err(error) => {
+                self.fail(error, dispatcher);
+                true
+            }
+        }
+    }
+
+    /// Asks how the connect has ended. True when the connection stands; false when it, or the next address after a
+    /// failure, takes longer.
+    ///
+    /// # Errors
+    /// Why the last address failed.
+    pub(super) fn finish_connect(&self) -> io::Result<bool> {
         match self.with_open_descriptor("connect", |platform, socket| platform.connect_result(socket)) {
             // Readiness was only a hint (C1).
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
-            Err(error) => match self.connect_to_next(error) {
-                Ok(()) => false,
-                Err(error) => {
-                    self.fail(&error, dispatcher);
-                    true
-                }
-            },
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => self.connect_to_next(error).map(|()| false),
             Ok(()) => {
                 // Before the handler, which may close or send (P10).
                 self.inner.status.set(SocketStatus::Connected);
                 self.inner.untried.borrow_mut().clear();
-                self.flush(dispatcher);
-                if self.is_connected() {
-                    let handler = &self.inner.handlers.connect;
-                    self.finish_call(handler.call(|handler| handler(self, dispatcher)), dispatcher);
+                self.inner.is_connect_untold.set(true);
+                if !self.state().is_closing() {
+                    self.set_deadline(None);
                 }
+                self.changed();
+                Ok(true)
+            }
+        }
+    }
+
+    /// Calls the handler of a connection that stands, once.
+    pub(super) fn tell_connect(&self, dispatcher: &Dispatcher) -> bool {
+        self.is_connected()
+            && !self.state().is_closing()
+            && self.inner.is_connect_untold.replace(false)
+            && self.call("handle_connect", &self.inner.handlers.connect, dispatcher)
+    }
+
+    /// The address that is being tried has not answered in time.
+    pub(super) fn connect_time_is_over(&self, dispatcher: &Dispatcher) -> bool {
+        let text = format!(
+            "connect: no answer within {:?}: check the address, or give it more time with set_connect_timeout",
+            self.inner.connect_time.get()
+        );
+        match self.connect_to_next(io::Error::new(io::ErrorKind::TimedOut, text)) {
+            Ok(()) => false,
+            Err(error) => {
+                self.fail(error, dispatcher);
                 true
             }
         }
@@ -172,6 +231,6 @@ impl AsyncSocket {
 pub(super) fn resolve(platform: &dyn Platform, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     platform.resolve(host, port).map_err(|error| match error.kind() {
         io::ErrorKind::Unsupported => error,
-        kind => io::Error::new(kind, format!("{error}: check the spelling of {host:?}, or give an address")),
+        _ => explained(format!("{error}: check the spelling of {host:?}, or give an address"), error),
     })
 }

@@ -1,10 +1,12 @@
 //! Datagrams: each on its own, with an address. Natively only.
 
-use std::io;
+use std::io::{self, IoSlice};
 
 use selectio_platform::{Address, Type};
 
+use super::turn::RECEIVE_COST_MIN;
 use super::{AsyncSocket, wrong_state};
+use crate::served::Served;
 use crate::status::SocketStatus;
 
 /// How many errors of earlier datagrams one call passes over.
@@ -12,7 +14,8 @@ const ERROR_COUNT_MAX: usize = 16;
 
 impl AsyncSocket {
     /// Reads one datagram and says where it came from. `None` when there is none now. What doesn't fit the
-    /// buffer is lost; a datagram of no bytes is one all the same.
+    /// buffer is lost; a datagram of no bytes is one all the same. In one poll it gives 64 KiB at most, then it says
+    /// `None`: the rest comes in the next poll.
     ///
     /// When an earlier datagram could not be delivered, the kernel says so here; that goes to the socket's
     /// `handle_error`, the socket stays open, and the next datagram is read.
@@ -36,11 +39,17 @@ impl AsyncSocket {
         if !matches!(self.status(), SocketStatus::UdpBound | SocketStatus::Connected) {
             return Err(wrong_state("recv_from", self.status(), "bind or connect it first"));
         }
+        if self.inner.turn.left(self.inner.link.turn()) == 0 {
+            return Ok(None);
+        }
         for _ in 0..ERROR_COUNT_MAX {
             let received =
                 self.with_open_descriptor("recv_from", |platform, socket| platform.recv_from(socket, buffer));
             match received {
-                Ok(received) => return Ok(Some(received)),
+                Ok(received) => {
+                    self.inner.turn.spend(received.0.max(RECEIVE_COST_MIN));
+                    return Ok(Some(received));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_about_another_datagram(&error) => self.note_error(error)?,
@@ -66,14 +75,14 @@ impl AsyncSocket {
         if self.status() == SocketStatus::Idle {
             // The kernel has bound it to a port of its choice, so answers can come.
             self.inner.status.set(SocketStatus::UdpBound);
-            self.update_interest();
+            self.changed();
         }
         Ok(sent)
     }
 
     /// Messages can't be cut to fit, so none is buffered.
-    pub(super) fn send_message(&self, data: &[u8]) -> io::Result<usize> {
-        match self.once("send", |platform, socket| platform.send(socket, data)) {
+    pub(super) fn send_message(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self.once("send", |platform, socket| platform.send(socket, pieces)) {
             Ok(Some(_)) => Ok(0),
             Ok(None) => Err(io::Error::new(
                 io::ErrorKind::QuotaExceeded,

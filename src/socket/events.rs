@@ -1,180 +1,255 @@
-//! What readiness does to a socket, and what it waits for.
+//! What readiness does to a socket.
 
 use std::io;
 use std::rc::Rc;
 
-use selectio_platform::{Interest, Ready};
+use selectio_platform::Ready;
 
+use super::state::{ReadSide, State};
 use super::{AsyncSocket, Inner};
 use crate::dispatcher::{Dispatcher, Key};
+use crate::error::in_operation;
+use crate::handler::HandlerSlot;
 use crate::registration::Source;
+use crate::served::{ErrorHandler, Served};
 use crate::status::SocketStatus;
 
 impl AsyncSocket {
-    /// Computed from the state each time: there is no stored mode to forget.
-    pub(super) fn interest(&self) -> Interest {
-        let (flags, handlers) = (&self.inner.flags, &self.inner.handlers);
-        match self.status() {
-            SocketStatus::Idle | SocketStatus::Closed => Interest::NONE,
-            SocketStatus::Connecting => Interest::WRITE,
-            SocketStatus::Listening => {
-                Interest { read: handlers.accept.is_set() && !flags.is_muted.get(), write: false }
-            }
-            SocketStatus::Connected | SocketStatus::UdpBound => Interest {
-                read: !flags.is_read_closed.get() && (handlers.read.is_set() || flags.closes_after_flush.get()),
-                write: self.is_send_data_buffered() || handlers.write.is_set(),
-            },
+    /// What the socket is doing, for the question what it wants.
+    pub(super) fn state(&self) -> State {
+        let inner = &self.inner;
+        let is_listening = self.is_listening();
+        let read_handler = if is_listening { &inner.handlers.accept } else { &inner.handlers.read };
+        let has_error = inner.noted_error.borrow().is_some();
+        State {
+            status: self.status(),
+            read: inner.read.get(),
+            write: inner.write.get(),
+            has_read_handler: read_handler.is_set(),
+            has_write_handler: inner.handlers.write.is_set(),
+            is_paused: inner.is_paused.get(),
+            has_unread: inner.reader.borrow().has_unread(),
+            is_send_blocked: inner.is_send_blocked.get(),
+            has_error,
+            has_news: inner.is_connect_untold.get() || inner.is_drain_due.get(),
         }
     }
 
-    fn on_stream_ready(&self, ready: &Ready, key: Key, dispatcher: &Dispatcher) -> bool {
-        let mut was_called = false;
-        if ready.readable && self.inner.flags.closes_after_flush.get() {
-            self.on_closing_readable(dispatcher);
-            was_called = true;
-        } else if ready.readable {
-            // More may have come, so the next read asks the kernel again.
-            self.inner.flags.is_drained.set(false);
-            was_called |= self.call_read(dispatcher);
+    /// Serves the socket in its turn. What its handlers change and send takes effect when they have returned.
+    fn take_turn(&self, dispatcher: &Dispatcher, serve: impl FnOnce() -> bool) -> bool {
+        self.inner.is_in_turn.set(true);
+        let was_called = serve();
+        self.inner.is_in_turn.set(false);
+        if !self.is_closed() {
+            self.flush_own(dispatcher);
         }
-        if !self.inner.link.is(key) {
-            return was_called;
-        }
-        was_called |= self.deliver_close(dispatcher);
-        if ready.writable && self.inner.link.is(key) {
-            was_called |= self.on_writable(key, dispatcher);
+        if !self.is_closed() {
+            self.inner.reader.borrow_mut().settle();
+            self.changed();
         }
         was_called
     }
 
-    fn call_read(&self, dispatcher: &Dispatcher) -> bool {
-        let flags = &self.inner.flags;
-        // At the end of the stream there is only what is buffered.
-        if flags.is_read_closed.get() && !self.inner.reader.borrow().has_unread() {
+    /// Sends what the socket's own handlers have sent.
+    fn flush_own(&self, dispatcher: &Dispatcher) {
+        if !self.inner.is_send_blocked.get() && !self.inner.queue.borrow().is_empty() {
+            self.flush_waiting(dispatcher);
+        }
+    }
+
+    /// Whether the socket is still served as what it was when its turn began: a handler may have changed everything.
+    fn is_served(&self, key: Key) -> bool {
+        self.inner.link.is(key) && !self.state().is_closing()
+    }
+
+    fn serve(&self, ready: &Ready, key: Key, dispatcher: &Dispatcher) -> bool {
+        if let Some(error) = self.inner.noted_error.take() {
+            if self.is_listening() || self.is_connectionless() {
+                // Out of descriptors, or about a datagram that was sent: nothing is wrong with the socket.
+                self.report(error, dispatcher);
+            } else {
+                self.fail(error, dispatcher);
+            }
+            return true;
+        }
+        if self.state().is_closing() && !self.is_connecting() {
+            self.serve_closing(ready, dispatcher);
             return false;
         }
-        let result = self.inner.handlers.read.call(|handler| handler(self, dispatcher));
-        let was_called = self.finish_call(result, dispatcher);
-        if !self.is_closed() && self.has_unread() {
-            self.note_pending();
+        match self.status() {
+            SocketStatus::Listening => ready.readable && self.state().is_reading() && self.serve_accept(dispatcher),
+            SocketStatus::Connecting => self.serve_connect(dispatcher),
+            SocketStatus::Connected | SocketStatus::UdpBound => self.serve_connected(ready, key, dispatcher),
+            SocketStatus::Idle | SocketStatus::Closed => false,
+        }
+    }
+
+    fn serve_connected(&self, ready: &Ready, key: Key, dispatcher: &Dispatcher) -> bool {
+        let mut was_called = self.tell_connect(dispatcher);
+        if ready.readable && self.is_served(key) {
+            was_called |= self.serve_read(dispatcher);
+        }
+        if self.is_served(key) {
+            was_called |= self.tell_end(dispatcher);
+        }
+        if ready.writable && self.is_served(key) {
+            was_called |= self.serve_write(key, dispatcher);
+        }
+        if self.is_served(key) && self.inner.is_drain_due.replace(false) {
+            was_called |= self.call("handle_drain", &self.inner.handlers.drain, dispatcher);
         }
         was_called
+    }
+
+    fn serve_read(&self, dispatcher: &Dispatcher) -> bool {
+        if self.inner.read.get() == ReadSide::Drained {
+            // More may have come, so the next read asks the kernel again.
+            self.inner.read.set(ReadSide::Open);
+        }
+        // At the end of the stream there is only what is buffered.
+        let has_more = !self.has_ended() || self.inner.reader.borrow().has_unread();
+        has_more && self.state().is_reading() && self.call("handle_read", &self.inner.handlers.read, dispatcher)
     }
 
     /// Once, when the peer is done and every line was read.
-    fn deliver_close(&self, dispatcher: &Dispatcher) -> bool {
-        let flags = &self.inner.flags;
-        if !flags.is_read_closed.get()
-            || flags.closes_after_flush.get()
-            || self.inner.reader.borrow().has_unread()
-            || flags.is_close_delivered.replace(true)
-        {
+    fn tell_end(&self, dispatcher: &Dispatcher) -> bool {
+        let is_due = self.inner.read.get() == ReadSide::Ended && self.state().wants().deliver_now;
+        if !is_due || self.inner.reader.borrow().has_unread() {
             return false;
         }
-        let handler = &self.inner.handlers.close;
-        let result = handler.call(|handler| handler(self, dispatcher)).or_else(|| Some(self.close_after_flush()));
-        self.finish_call(result, dispatcher)
-    }
-
-    fn on_writable(&self, key: Key, dispatcher: &Dispatcher) -> bool {
-        let had_bytes = self.is_send_data_buffered();
-        if had_bytes {
-            self.flush(dispatcher);
+        self.inner.read.set(ReadSide::Told);
+        if !self.call("handle_close", &self.inner.handlers.close, dispatcher) {
+            // Nobody else wants to go on with it. What others send to it from now on has nobody to reach.
+            self.inner.is_given_up.set(true);
+            let result = self.close_after_flush();
+            self.finish_call("close_after_flush", result, dispatcher);
         }
-        if !self.inner.link.is(key) || self.is_send_data_buffered() {
-            return had_bytes;
+        true
+    }
+
+    fn serve_write(&self, key: Key, dispatcher: &Dispatcher) -> bool {
+        if self.inner.is_send_blocked.get() {
+            self.flush_waiting(dispatcher);
         }
-        let result = self.inner.handlers.write.call(|handler| handler(self, dispatcher));
-        self.finish_call(result, dispatcher) || had_bytes
+        if !self.is_served(key) || self.inner.is_send_blocked.get() || !self.state().is_writing() {
+            return false;
+        }
+        self.call("handle_write", &self.inner.handlers.write, dispatcher)
     }
 
-    fn on_accept_ready(&self, dispatcher: &Dispatcher) -> bool {
-        let result = self.inner.handlers.accept.call(|handler| handler(self, dispatcher));
-        self.finish_call(result, dispatcher)
+    /// Tells an error that costs nothing. What a socket says after its close is of no interest.
+    pub(super) fn report(&self, error: io::Error, dispatcher: &Dispatcher) {
+        if !self.is_closed()
+            && let Some(error) = self.tell(error, dispatcher)
+        {
+            dispatcher.tell(&error);
+        }
+    }
+}
+
+impl Served for AsyncSocket {
+    fn is_open(&self) -> bool {
+        !self.is_closed()
     }
 
-    /// After a handler: an error costs this socket. Answers whether there was a handler.
-    pub(super) fn finish_call(&self, result: Option<io::Result<()>>, dispatcher: &Dispatcher) -> bool {
-        match result {
-            None => false,
-            Some(Ok(())) => {
-                self.update_interest();
-                true
+    fn changed(&self) {
+        // In the socket's own turn the end of that does it once for all changes.
+        if self.inner.is_in_turn.get() || !self.inner.link.is_attached() {
+            return;
+        }
+        let wants = self.state().wants();
+        let watched = match self.inner.descriptor.get("changed") {
+            Ok(descriptor) => self.inner.link.set_interest(&descriptor, wants.watch),
+            Err(_) => return,
+        };
+        if let Err(error) = watched {
+            *self.inner.noted_error.borrow_mut() = Some(in_operation("watching the socket", error));
+            self.inner.link.note_pending();
+        } else if wants.deliver_now {
+            self.inner.link.note_pending();
+        }
+    }
+
+    fn error_handler(&self) -> &HandlerSlot<ErrorHandler<AsyncSocket>> {
+        &self.inner.handlers.error
+    }
+
+    fn give_up(&self) {
+        self.inner.is_given_up.set(true);
+        // The reason was told, or nobody has to know it: that of the close would only hide it.
+        let _ = self.close();
+    }
+
+    fn description(&self) -> String {
+        format!("socket {self} ({})", self.id())
+    }
+
+    /// As for everything else, except that the program has lost a listener when nobody handles its error: that comes
+    /// out of the poll.
+    fn fail(&self, error: io::Error, dispatcher: &Dispatcher) {
+        if self.is_closed() {
+            return;
+        }
+        let was_listening = self.is_listening();
+        if let Some(error) = self.tell(error, dispatcher) {
+            if was_listening {
+                dispatcher.fail(error);
+            } else {
+                dispatcher.tell(&error);
             }
-            Some(Err(error)) => {
-                self.fail(&error, dispatcher);
-                true
-            }
         }
-    }
-
-    /// Tells the socket's `handle_error`, then closes it (P13).
-    pub(super) fn fail(&self, error: &io::Error, dispatcher: &Dispatcher) {
-        if !self.is_closed() {
-            self.tell_error(error, dispatcher);
-            // The socket is given up for a reason that was told: that of its close would only hide it.
-            let _ = self.close();
-        }
-    }
-
-    fn tell_error(&self, error: &io::Error, dispatcher: &Dispatcher) {
-        let handler = &self.inner.handlers.error;
-        // A panic in here has no other place to go: the socket is closed all the same.
-        let _ = handler.call(|handler| {
-            handler(self, dispatcher, error);
-            Ok(())
-        });
+        self.give_up();
     }
 }
 
 impl Source for Inner {
     fn on_ready(self: Rc<Self>, ready: Ready, key: Key, dispatcher: &Dispatcher) -> bool {
         let socket = AsyncSocket { inner: self };
-        let noted = socket.inner.noted_error.borrow_mut().take();
-        if let Some(error) = &noted {
-            if socket.is_listening() || socket.is_connectionless() {
-                // Out of descriptors, or about a datagram that was sent: nothing is wrong with the socket.
-                socket.tell_error(error, dispatcher);
-            } else {
-                socket.fail(error, dispatcher);
+        socket.take_turn(dispatcher, || {
+            let was_called = socket.serve(&ready, key, dispatcher);
+            // The platform says this once (C5), so it is not put off.
+            match ready.error {
+                Some(error) if socket.inner.link.is(key) => {
+                    socket.fail(error, dispatcher);
+                    true
+                }
+                _ => was_called,
             }
-        }
-        // The platform says this once (C5), so it is not put off.
-        if let (Some(error), true) = (&ready.error, socket.inner.link.is(key)) {
-            socket.fail(error, dispatcher);
-            return true;
-        }
-        if noted.is_some() {
-            return true;
-        }
-        match socket.status() {
-            SocketStatus::Listening => {
-                ready.readable && !socket.inner.flags.is_muted.get() && socket.on_accept_ready(dispatcher)
-            }
-            SocketStatus::Connecting => socket.on_connect_ready(dispatcher),
-            SocketStatus::Connected | SocketStatus::UdpBound => socket.on_stream_ready(&ready, key, dispatcher),
-            SocketStatus::Idle | SocketStatus::Closed => false,
-        }
+        })
     }
 
     fn has_pending(self: Rc<Self>) -> bool {
-        let flags = &self.flags;
-        let is_end_untold = flags.is_read_closed.get() && !flags.is_close_delivered.get();
-        self.noted_error.borrow().is_some()
-            || self.reader.borrow().has_unread()
-            || is_end_untold
-            || self.status.get() == SocketStatus::Connecting
+        AsyncSocket { inner: self }.state().wants().deliver_now
     }
 
     fn run_task(self: Rc<Self>, dispatcher: &Dispatcher) {
         let socket = AsyncSocket { inner: self };
-        let result = socket.inner.handlers.task.call(|handler| handler(&socket, dispatcher));
-        socket.finish_call(result, dispatcher);
+        socket.take_turn(dispatcher, || {
+            !socket.state().is_closing() && socket.call("handle_task", &socket.inner.handlers.task, dispatcher)
+        });
     }
 
-    fn unmute(self: Rc<Self>) {
-        self.flags.is_muted.set(false);
-        AsyncSocket { inner: self }.update_interest();
+    fn flush(self: Rc<Self>, dispatcher: &Dispatcher) -> bool {
+        let socket = AsyncSocket { inner: self };
+        socket.flush_own(dispatcher);
+        socket.is_closed()
+    }
+
+    fn on_timer(self: Rc<Self>, dispatcher: &Dispatcher) -> bool {
+        let socket = AsyncSocket { inner: self };
+        socket.inner.deadline_timer.set(None);
+        match socket.status() {
+            SocketStatus::Listening => {
+                socket.accept_again();
+                false
+            }
+            SocketStatus::Connecting if !socket.state().is_closing() => socket.connect_time_is_over(dispatcher),
+            _ => socket.close_time_is_over(dispatcher),
+        }
+    }
+
+    fn try_again(self: Rc<Self>) {
+        AsyncSocket { inner: self }.accept_again();
     }
 
     fn close_source(self: Rc<Self>) -> io::Result<()> {

@@ -5,75 +5,190 @@
 //! close after its last bytes reads on and drops what it reads.
 
 use std::io;
-use std::rc::Rc;
 use std::time::Duration;
 
-use selectio_platform::Shutdown;
+use selectio_platform::{Ready, Shutdown};
 
 use super::AsyncSocket;
+use super::state::{ReadSide, WriteSide};
+use crate::buffer_pool::{give_receive_buffer, take_receive_buffer};
 use crate::dispatcher::Dispatcher;
+use crate::error::{closed, named};
+use crate::served::Served;
+use crate::status::SocketStatus;
 
-/// How long a peer that was slow to take its bytes has to close its side.
+/// How long a peer may take its bytes, when nobody says otherwise.
+pub(super) const CLOSE_TIME: Duration = Duration::from_secs(60);
+
+/// How long a peer that has taken all its bytes has to close its side.
 const LINGER_TIME: Duration = Duration::from_secs(5);
 
-/// How much is dropped in one turn.
-const DISCARD_COUNT_MAX: usize = 64;
+/// How often what arrives is dropped in one turn.
+const DISCARD_COUNT_MAX: usize = 4;
 
 impl AsyncSocket {
-    /// Closes the socket when everything that was sent has left; at once when nothing waits. Until then
-    /// what arrives is dropped, and sending is an error.
+    /// Closes it now and for good: bytes that wait for the peer are dropped, no handler is called any more except
+    /// that of [`set_handle_gone`](AsyncSocket::set_handle_gone), and the dispatcher forgets it. What the running
+    /// handler has sent leaves first, as far as the kernel takes it. A second time does nothing.
+    ///
+    /// # Errors
+    /// Those of `close(2)`, once; the socket is closed all the same.
+    pub fn close(&self) -> io::Result<()> {
+        let inner = &self.inner;
+        if self.is_closed() {
+            return Ok(());
+        }
+        if inner.noted_error.borrow().is_none() {
+            // It is closed next: whatever this finds changes nothing.
+            let _ = self.flush_gathered();
+        }
+        let dispatcher = inner.link.get();
+        inner.status.set(SocketStatus::Closed);
+        let descriptor = inner.descriptor.take();
+        self.stop_timers();
+        inner.link.detach(descriptor.as_deref());
+        inner.queue.borrow_mut().clear();
+        inner.is_send_blocked.set(false);
+        inner.is_full.set(false);
+        inner.reader.borrow_mut().clear();
+        inner.noted_error.take();
+        inner.file.take();
+        let closed = descriptor.map_or(Ok(()), |descriptor| inner.descriptor.close(descriptor));
+        let gone = inner.handlers.gone.take();
+        // Handlers may own this very socket: without them nothing keeps it alive.
+        inner.handlers.clear();
+        if let (Some(mut gone), Some((dispatcher, _))) = (gone, dispatcher) {
+            let socket = self.clone();
+            dispatcher.defer(move |dispatcher| gone(&socket, dispatcher));
+        }
+        closed.map_err(|error| named("close", error))
+    }
+
+    /// Closes the socket when everything that was sent has left; at once when nothing waits and the peer sends
+    /// nothing. From this call on none
+    /// of its handlers and tasks is called (except `handle_error`, when bytes can't be delivered, and that of
+    /// [`set_handle_gone`](AsyncSocket::set_handle_gone)), what arrives is dropped, and sending is an error.
     ///
     /// A peer that had to be waited for sees the end of the stream as soon as it has taken everything; the
-    /// socket then closes when the peer does, or after five seconds.
+    /// socket then closes when the peer does, or after five seconds. One that has not taken everything within 60
+    /// seconds of this call, or the time that [`set_close_timeout`](AsyncSocket::set_close_timeout) gave it, loses
+    /// the rest: the socket's `handle_error` gets `TimedOut`.
     ///
     /// # Errors
     /// As for [`close`](AsyncSocket::close).
     pub fn close_after_flush(&self) -> io::Result<()> {
-        if self.is_send_data_buffered() {
-            self.inner.flags.closes_after_flush.set(true);
-            self.update_interest();
+        let inner = &self.inner;
+        if self.is_closed() || self.state().is_closing() {
             return Ok(());
         }
-        if self.is_connected() {
-            // It is closed next: whatever this finds changes nothing.
-            let _ = self.discard_received();
+        if self.flush_gathered().is_err() || inner.noted_error.borrow().is_some() {
+            // The peer is gone already: its error is told in the socket's own turn, which closes it too.
+            return if inner.link.is_attached() { Ok(()) } else { self.close() };
         }
-        self.close()
+        if !self.has_ended() {
+            inner.read.set(ReadSide::Discarding);
+        }
+        if inner.queue.borrow().is_empty() {
+            // A peer that still sends would be reset, and lose what it has not read yet.
+            let still_sends = self.is_connected() && self.discard_received().is_ok_and(|count| count > 0);
+            return if still_sends && inner.link.is_attached() { self.linger() } else { self.close() };
+        }
+        inner.write.set(WriteSide::CloseAfterFlush);
+        inner.reader.borrow_mut().clear();
+        self.set_deadline(Some(inner.close_time.get()));
+        self.changed();
+        Ok(())
+    }
+
+    /// How long after the call of [`close_after_flush`](AsyncSocket::close_after_flush) a peer may take the bytes
+    /// that wait; 60 seconds unless set. It counts for calls that come later.
+    pub fn set_close_timeout(&self, timeout: Duration) {
+        self.inner.close_time.set(timeout);
     }
 
     /// Everything has left for the kernel: tells the peer so, and waits for it to be done as well.
-    pub(super) fn linger(&self, dispatcher: &Dispatcher) -> io::Result<()> {
-        if self.inner.flags.is_read_closed.get() {
+    pub(super) fn linger(&self) -> io::Result<()> {
+        if self.inner.read.get() != ReadSide::Discarding {
             return self.close();
         }
+        self.inner.write.set(WriteSide::Lingering);
+        let left = self.deadline_left().unwrap_or(LINGER_TIME);
+        self.set_deadline(Some(left.min(LINGER_TIME)));
         self.shut_down_now(Shutdown::Write)?;
-        let inner = Rc::downgrade(&self.inner);
-        dispatcher.call_after(LINGER_TIME, move |_| match inner.upgrade() {
-            Some(inner) => AsyncSocket { inner }.close(),
-            None => Ok(()),
-        });
+        self.changed();
         Ok(())
     }
 
-    /// Something arrived on a socket that is about to close.
-    pub(super) fn on_closing_readable(&self, dispatcher: &Dispatcher) {
-        let result = match self.discard_received() {
-            Ok(()) if self.inner.flags.is_read_closed.get() && !self.is_send_data_buffered() => self.close(),
-            result => result,
-        };
-        if let Err(error) = result {
-            self.fail(&error, dispatcher);
-        }
-    }
-
-    fn discard_received(&self) -> io::Result<()> {
-        let mut buffer = [0; 4096];
-        for _ in 0..DISCARD_COUNT_MAX {
-            match self.recv(&mut buffer)? {
-                None | Some(0) => break,
-                Some(_) => {}
+    /// Serves a socket that is about to close.
+    pub(super) fn serve_closing(&self, ready: &Ready, dispatcher: &Dispatcher) {
+        if ready.readable && self.inner.read.get() == ReadSide::Discarding {
+            let result = self.discard_received();
+            let has_all_left = self.inner.write.get() == WriteSide::Lingering;
+            match result {
+                Err(error) if !has_all_left => return self.fail(error, dispatcher),
+                Ok(_) if !(self.has_ended() && has_all_left) => {}
+                // The peer is done as well, or has reset a connection on which nothing is left to say.
+                _ => return self.give_up(),
             }
         }
-        Ok(())
+        if ready.writable || !self.inner.is_send_blocked.get() {
+            self.flush_waiting(dispatcher);
+        }
+    }
+
+    /// The time to take what was sent, or to close, is over.
+    pub(super) fn close_time_is_over(&self, dispatcher: &Dispatcher) -> bool {
+        let waiting = self.inner.queue.borrow().len();
+        if waiting == 0 {
+            self.give_up();
+            return false;
+        }
+        let text = format!(
+            "close_after_flush: the peer did not take the last {waiting} bytes within {:?}, so they are lost: give it \
+             more time with set_close_timeout",
+            self.inner.close_time.get()
+        );
+        self.fail(io::Error::new(io::ErrorKind::TimedOut, text), dispatcher);
+        true
+    }
+
+    /// Drops what has arrived, and says how many bytes that was.
+    fn discard_received(&self) -> io::Result<usize> {
+        let mut buffer = take_receive_buffer();
+        let mut discarded = 0;
+        let mut result = Ok(());
+        for _ in 0..DISCARD_COUNT_MAX {
+            let received = self.receive("recv", |platform, socket| {
+                let length = platform.recv(socket, &mut buffer)?;
+                Ok((length, length == buffer.len()))
+            });
+            let (length, is_full) = received.map(Option::unwrap_or_default).unwrap_or_else(|error| {
+                result = Err(error);
+                (0, false)
+            });
+            discarded += length;
+            if !is_full {
+                break;
+            }
+        }
+        give_receive_buffer(buffer);
+        result.map(|()| discarded)
+    }
+
+    /// Gives the socket up without closing it: it is unregistered and closed as far as this handle and its
+    /// clones go. What was buffered here is lost.
+    ///
+    /// # Errors
+    /// `NotConnected` when it is closed; `ResourceBusy` inside of a call of
+    /// [`with_descriptor`](AsyncSocket::with_descriptor).
+    pub fn into_descriptor(self) -> io::Result<selectio_platform::Descriptor> {
+        let _ = self.flush_gathered();
+        let Some(descriptor) = self.inner.descriptor.take() else { return Err(closed("into_descriptor", "socket")) };
+        self.inner.link.detach(Some(&descriptor));
+        self.close()?;
+        std::rc::Rc::try_unwrap(descriptor).map_err(|_| {
+            let text = "into_descriptor: with_descriptor has lent it: return from that call first";
+            io::Error::new(io::ErrorKind::ResourceBusy, text)
+        })
     }
 }

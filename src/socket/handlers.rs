@@ -4,38 +4,28 @@ use std::io;
 
 use crate::dispatcher::Dispatcher;
 use crate::handler::HandlerSlot;
+use crate::served::{ErrorHandler, Handler, Served};
 use crate::socket::AsyncSocket;
 
-type Handler = dyn FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()>;
-type ErrorHandler = dyn FnMut(&AsyncSocket, &Dispatcher, &io::Error);
-
+#[derive(Default)]
 pub(super) struct Handlers {
-    pub(super) read: HandlerSlot<Handler>,
-    pub(super) write: HandlerSlot<Handler>,
-    pub(super) accept: HandlerSlot<Handler>,
-    pub(super) connect: HandlerSlot<Handler>,
-    pub(super) close: HandlerSlot<Handler>,
-    pub(super) error: HandlerSlot<ErrorHandler>,
-    pub(super) task: HandlerSlot<Handler>,
+    pub(super) read: HandlerSlot<Handler<AsyncSocket>>,
+    pub(super) write: HandlerSlot<Handler<AsyncSocket>>,
+    pub(super) drain: HandlerSlot<Handler<AsyncSocket>>,
+    pub(super) accept: HandlerSlot<Handler<AsyncSocket>>,
+    pub(super) connect: HandlerSlot<Handler<AsyncSocket>>,
+    pub(super) close: HandlerSlot<Handler<AsyncSocket>>,
+    pub(super) gone: HandlerSlot<Handler<AsyncSocket>>,
+    pub(super) error: HandlerSlot<ErrorHandler<AsyncSocket>>,
+    pub(super) task: HandlerSlot<Handler<AsyncSocket>>,
 }
 
 impl Handlers {
-    pub(super) fn new() -> Handlers {
-        Handlers {
-            read: HandlerSlot::new("handle_read"),
-            write: HandlerSlot::new("handle_write"),
-            accept: HandlerSlot::new("handle_accept"),
-            connect: HandlerSlot::new("handle_connect"),
-            close: HandlerSlot::new("handle_close"),
-            error: HandlerSlot::new("handle_error"),
-            task: HandlerSlot::new("handle_task"),
-        }
-    }
-
     pub(super) fn clear(&self) {
-        for slot in [&self.read, &self.write, &self.accept, &self.connect, &self.close, &self.task] {
+        for slot in [&self.read, &self.write, &self.drain, &self.accept, &self.connect, &self.close, &self.task] {
             slot.clear();
         }
+        self.gone.clear();
         self.error.clear();
     }
 }
@@ -43,11 +33,13 @@ impl Handlers {
 /// # Handlers
 ///
 /// Each gets the socket and the dispatcher that calls it, so no program needs to build a reference cycle.
-/// One that returns an error (or panics, where the target unwinds) costs its own socket only: the error
-/// goes to that socket's `handle_error`, then the socket is closed, and the others go on.
+/// One that returns an error (or panics, where the target unwinds) costs its own socket only: the error, with the
+/// name of the handler in front, goes to that socket's `handle_error`, then the socket is closed, and the others go
+/// on. `WouldBlock` is no such error: it means that there is nothing to do now, and costs nothing.
 impl AsyncSocket {
     /// Called when there is something to read, and each time again while some of it is left. Without a
-    /// read handler nothing is waited for or taken in.
+    /// read handler nothing is waited for or taken in. [`pause_reading`](AsyncSocket::pause_reading) stops the calls
+    /// for a while.
     #[doc(alias = "handleRead")]
     pub fn set_handle_read(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
         self.set(|handlers| handlers.read.set(Box::new(handler)));
@@ -64,10 +56,17 @@ impl AsyncSocket {
     #[doc(alias = "delHandleWrite")]
     pub fn del_handle_write(&self) {
         self.inner.handlers.write.clear();
-        self.update_interest();
+        self.changed();
     }
 
-    /// Called on a listening socket when a connection waits.
+    /// Called once each time that back-pressure ends: the send buffer was
+    /// [full](AsyncSocket::is_send_buffer_full), and now no more bytes wait than the low water mark.
+    pub fn set_handle_drain(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
+        self.set(|handlers| handlers.drain.set(Box::new(handler)));
+    }
+
+    /// Called on a listening socket when a connection waits. An error that it returns after it has accepted a client
+    /// is about that client: it is told, and the listener goes on.
     #[doc(alias = "handleAccept")]
     pub fn set_handle_accept(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
         self.set(|handlers| handlers.accept.set(Box::new(handler)));
@@ -85,7 +84,16 @@ impl AsyncSocket {
         self.set(|handlers| handlers.close.set(Box::new(handler)));
     }
 
-    /// Called with what went wrong, just before the socket is closed for it.
+    /// Called once when the socket is gone, however it went: closed by the program, by its peer, for an error. It
+    /// comes when the handler that is running has returned, and finds the socket closed: the place to take it out
+    /// of a list. A socket that is registered nowhere is closed by the program alone, and nobody is called.
+    pub fn set_handle_gone(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
+        self.set(|handlers| handlers.gone.set(Box::new(handler)));
+    }
+
+    /// Called with what went wrong, just before the socket is closed for it. Without this handler the error goes to
+    /// [`Dispatcher::set_handle_error`], which tells it on standard error unless set; that of a listener comes out of
+    /// [`Dispatcher::run`].
     #[doc(alias = "handleError")]
     pub fn set_handle_error(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher, &io::Error) + 'static) {
         self.set(|handlers| handlers.error.set(Box::new(handler)));
@@ -104,7 +112,7 @@ impl AsyncSocket {
     fn set(&self, set: impl FnOnce(&Handlers)) {
         if !self.is_closed() {
             set(&self.inner.handlers);
-            self.update_interest();
+            self.changed();
         }
     }
 }

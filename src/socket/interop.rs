@@ -1,11 +1,11 @@
 //! To and from the rest of the world: descriptors of others, and the traits of `std::io`.
 
-use std::io;
+use std::io::{self, IoSlice};
 
 use selectio_platform::{Descriptor, Interest, this_target};
 
 use super::AsyncSocket;
-use crate::error::{closed, in_operation, misuse};
+use crate::error::{in_operation, misuse};
 use crate::status::SocketStatus;
 
 impl AsyncSocket {
@@ -37,27 +37,16 @@ impl AsyncSocket {
         Ok(AsyncSocket::adopt(platform, descriptor, status, kind, String::new()))
     }
 
-    /// Gives up the socket without closing it: it is unregistered and closed as far as this handle and its
-    /// clones go. What was buffered here is lost.
-    ///
-    /// # Errors
-    /// `NotConnected` when it is closed.
-    pub fn into_descriptor(self) -> io::Result<Descriptor> {
-        let descriptor = self.inner.descriptor.borrow_mut().take().ok_or_else(|| closed("into_descriptor"))?;
-        self.inner.link.detach(Some(&descriptor));
-        self.close()?;
-        Ok(descriptor)
-    }
-
     /// Calls with the open descriptor, which has an `fd` natively and on wasip1: for what this library has no
-    /// call for.
+    /// call for. What a handler has sent before leaves first. A close meanwhile closes the descriptor when the call
+    /// is over.
     ///
     /// # Errors
     /// `NotConnected` when it is closed; what `call` says.
     #[doc(alias = "fd")]
     pub fn with_descriptor<T>(&self, call: impl FnOnce(&Descriptor) -> io::Result<T>) -> io::Result<T> {
-        // What the call says is the caller's own.
-        call(self.inner.descriptor.borrow().as_ref().ok_or_else(|| closed("with_descriptor"))?)
+        self.flush_gathered()?;
+        self.inner.descriptor.lend(call)
     }
 
     /// Whether there is room to send right now; one look, without waiting.
@@ -83,14 +72,38 @@ impl io::Read for &AsyncSocket {
     }
 }
 
-/// Writing takes everything and buffers what the kernel doesn't take.
+/// Writing takes everything, as [`AsyncSocket::send`] does.
 impl io::Write for &AsyncSocket {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.send(data).map(|_| data.len())
     }
 
-    /// The dispatcher sends what is buffered; until then it is `WouldBlock`.
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.send_vectored(pieces).map(|_| pieces.iter().map(|piece| piece.len()).sum())
+    }
+
+    /// What was written is safe already: the dispatcher sends it.
     fn flush(&mut self) -> io::Result<()> {
-        if self.is_send_data_buffered() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        Ok(())
+    }
+}
+
+impl io::Read for AsyncSocket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buffer)
+    }
+}
+
+impl io::Write for AsyncSocket {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        (&*self).write(data)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(pieces)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self).flush()
     }
 }

@@ -2,14 +2,22 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
 
-use selectio_platform::{Address, Domain, Preopen, SocketOption, Type, this_target};
+use selectio_platform::{Address, Domain, Preopen, SocketOption, Type, explained, this_target};
 
 use super::connect::resolve;
-use super::preopened::{parse_address, take_preopened};
+use super::preopened::{is_path, parse_address, take_preopened};
+use super::turn::ACCEPT_COST;
 use super::{AsyncSocket, wrong_state};
+use crate::dispatcher::Dispatcher;
 use crate::error::{in_operation, misuse};
+use crate::served::Served;
 use crate::status::SocketStatus;
+
+/// How long a listener that ran out of descriptors pauses, unless a socket closes before.
+const MUTE_TIME: Duration = Duration::from_millis(100);
 
 /// How many connections may wait to be accepted. The kernel cuts it to its own limit (somaxconn).
 const BACKLOG: u32 = 4096;
@@ -18,13 +26,16 @@ impl AsyncSocket {
     /// A listening socket: the one entry that is the same in both worlds.
     ///
     /// It is the listener that the host opened for this program under the name `address`, or else the next
-    /// one without an owner (WebAssembly, or natively under socket activation); only when there is none, a
-    /// new socket bound to `address`, which is `HOST:PORT`. Port 0 lets the kernel pick one. The new socket
-    /// has `SO_REUSEADDR` set, so that a server can be started again at once.
+    /// one without a name or the only one that is left, when `address` is an address (WebAssembly, or natively under
+    /// socket activation); only when there is none, a new socket bound to `address`, which is `HOST:PORT` or, with a slash in it, the path of
+    /// a Unix socket. Port 0 lets the kernel pick one. The new socket has `SO_REUSEADDR` set, so that a server can be
+    /// started again at once; a path that a server left behind which is gone is replaced, and the file is removed
+    /// when the socket closes.
     ///
     /// # Errors
-    /// `Unsupported` on wasip1 when the host passed no listener, with the way to pass one; `InvalidInput`
-    /// when `address` is neither a name nor an address; otherwise those of binding, such as `AddrInUse`.
+    /// `Unsupported` on wasip1 when the host passed no listener, with the way to pass one; `NotFound` when it passed
+    /// others and `address` is none of their names; `InvalidInput` when `address` is neither a name nor an address;
+    /// otherwise those of binding, such as `AddrInUse`.
     pub fn listener(address: &str) -> io::Result<AsyncSocket> {
         let platform = this_target();
         if let Some(Preopen { descriptor, name, .. }) = take_preopened(&*platform, address, true)? {
@@ -38,6 +49,9 @@ impl AsyncSocket {
         if !platform.caps().listen {
             // The refusal of this call says how to pass a listener.
             platform.socket(Domain::Ipv4, Type::Stream, None)?;
+        }
+        if is_path(address) {
+            return AsyncSocket::listener_at_path(Path::new(address));
         }
         let (host, port) = parse_address("listener", address)?;
         let mut last_error = misuse("resolve", "the name has no address: check its spelling");
@@ -59,6 +73,14 @@ impl AsyncSocket {
         Ok(socket)
     }
 
+    fn listener_at_path(path: &Path) -> io::Result<AsyncSocket> {
+        let socket = AsyncSocket::with_type(Domain::Unix, Type::Stream, None)?;
+        let file = socket.with_open_descriptor("bind", |platform, socket| platform.bind_path(socket, path))?;
+        *socket.inner.file.borrow_mut() = Some(file);
+        socket.listen()?;
+        Ok(socket)
+    }
+
     /// Gives the socket its local address. Natively only.
     ///
     /// # Errors
@@ -72,8 +94,7 @@ impl AsyncSocket {
         self.with_open_descriptor("bind_addr", |platform, socket| {
             platform.bind(socket, &address).map_err(|error| match error.kind() {
                 io::ErrorKind::AddrInUse => {
-                    let text = format!("bind_addr: {address} is in use: stop its owner or take another port");
-                    io::Error::new(io::ErrorKind::AddrInUse, text)
+                    explained(format!("bind_addr: {address} is in use: stop its owner or take another port"), error)
                 }
                 io::ErrorKind::Unsupported => error,
                 _ => in_operation(&format!("bind_addr({address})"), error),
@@ -81,7 +102,7 @@ impl AsyncSocket {
         })?;
         if self.inner.kind == Type::Datagram {
             self.inner.status.set(SocketStatus::UdpBound);
-            self.update_interest();
+            self.changed();
         }
         Ok(())
     }
@@ -99,45 +120,54 @@ impl AsyncSocket {
         }
         self.with_open_descriptor("listen", |platform, socket| platform.listen(socket, BACKLOG))?;
         self.inner.status.set(SocketStatus::Listening);
-        self.update_interest();
+        self.changed();
         Ok(())
     }
 
     /// Takes the next connection that waits, and the peer's address where the world knows it. `None` when
     /// none waits; so call it in a loop. The new socket is connected and not registered.
     ///
-    /// Where there are no descriptors left, it answers `None` too: the listener's `handle_error` is called
-    /// once, the listener stays open, and it tries again when a socket of its dispatcher has closed or 0.1
-    /// seconds have passed.
+    /// In one poll it gives 64 connections at most, then it says `None`: the rest comes in the next poll, and the
+    /// other sockets before that. Where there are no descriptors left, it answers `None` too: the listener's
+    /// `handle_error` is called once, the listener stays open, and it tries again when a socket of its dispatcher
+    /// has closed or 0.1 seconds have passed.
     ///
     /// # Errors
-    /// `InvalidInput` unless the socket listens; otherwise those of `accept(2)` that a new try won't cure.
+    /// `InvalidInput` unless the socket listens; otherwise those of `accept(2)` that a new try won't cure: a
+    /// registered listener is closed for them when its handler has returned.
     #[doc(alias = "acceptAddr")]
     pub fn accept_addr(&self) -> io::Result<Option<(AsyncSocket, Option<SocketAddr>)>> {
         if !self.is_listening() {
             return Err(wrong_state("accept_addr", self.status(), "only a listening socket accepts"));
         }
-        loop {
+        let inner = &self.inner;
+        let turn = inner.link.turn();
+        while inner.turn.left(turn) > 0 && !inner.is_paused.get() {
+            inner.turn.spend(ACCEPT_COST);
             match self.with_open_descriptor("accept_addr", |platform, socket| platform.accept(socket)) {
                 Ok((descriptor, peer)) => {
-                    self.inner.flags.is_exhaustion_reported.set(false);
-                    let platform = self.inner.platform.clone();
-                    let (status, kind) = (SocketStatus::Connected, self.inner.kind);
-                    return Ok(Some((AsyncSocket::adopt(platform, descriptor, status, kind, String::new()), peer)));
+                    inner.is_exhaustion_reported.set(false);
+                    inner.has_accepted.set(true);
+                    let platform = inner.descriptor.platform().clone();
+                    let client =
+                        AsyncSocket::adopt(platform, descriptor, SocketStatus::Connected, inner.kind, String::new());
+                    return Ok(Some((client, peer)));
                 }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return Ok(None),
                     // That client is gone already; the next one may wait behind it (accept(2)).
-                    io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::Interrupted
-                    | io::ErrorKind::NetworkDown
-                    | io::ErrorKind::NetworkUnreachable
-                    | io::ErrorKind::HostUnreachable => {}
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
                     io::ErrorKind::QuotaExceeded => return self.pause_accepting(error).map(|()| None),
-                    _ => return Err(error),
+                    _ => {
+                        // Should the program ignore it, it doesn't come again and again without a pause.
+                        inner.is_broken.set(true);
+                        self.mute();
+                        return Err(error);
+                    }
                 },
             }
         }
+        Ok(None)
     }
 
     /// As [`accept_addr`](AsyncSocket::accept_addr), for who doesn't ask where from.
@@ -148,17 +178,55 @@ impl AsyncSocket {
         Ok(self.accept_addr()?.map(|(client, _)| client))
     }
 
+    /// Calls the accept handler. Its error is about the client that it has accepted, and costs that one: it drops
+    /// the client, and is told. Only when it has accepted none, or accepting itself failed, it is about the
+    /// listener.
+    pub(super) fn serve_accept(&self, dispatcher: &Dispatcher) -> bool {
+        self.inner.has_accepted.set(false);
+        self.inner.is_broken.set(false);
+        let result = self.inner.handlers.accept.call(|handler| handler(self, dispatcher));
+        match result {
+            None => false,
+            Some(Err(error)) if self.inner.has_accepted.get() && !self.inner.is_broken.get() => {
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    self.report(in_operation("handle_accept", error), dispatcher);
+                }
+                true
+            }
+            Some(result) => {
+                self.finish_call("handle_accept", result, dispatcher);
+                true
+            }
+        }
+    }
+
     /// The connection stays in the backlog, so the listener would be ready all the time: it is not watched
     /// until a descriptor may be free.
     fn pause_accepting(&self, error: io::Error) -> io::Result<()> {
-        let Some((dispatcher, key)) = self.inner.link.get() else { return Err(error) };
-        self.inner.flags.is_muted.set(true);
-        self.update_interest();
-        dispatcher.mute(key);
-        if !self.inner.flags.is_exhaustion_reported.replace(true) {
-            *self.inner.noted_error.borrow_mut() = Some(error);
-            self.note_pending();
+        if !self.inner.link.is_attached() {
+            return Err(error);
         }
+        self.mute();
+        if !self.inner.is_exhaustion_reported.replace(true) {
+            *self.inner.noted_error.borrow_mut() = Some(error);
+        }
+        self.changed();
         Ok(())
+    }
+
+    fn mute(&self) {
+        if let Some((dispatcher, key)) = self.inner.link.get() {
+            self.inner.is_paused.set(true);
+            // One timer for each listener, whatever happens meanwhile: it ends the one before.
+            self.set_deadline(Some(MUTE_TIME));
+            dispatcher.mute(key);
+        }
+    }
+
+    /// A descriptor may be free again.
+    pub(super) fn accept_again(&self) {
+        self.set_deadline(None);
+        self.inner.is_paused.set(false);
+        self.changed();
     }
 }

@@ -9,27 +9,42 @@ mod finish;
 mod handlers;
 mod interop;
 mod listen;
+mod options;
+mod pipe;
 mod preopened;
 mod receive;
+mod state;
+mod timers;
 mod transmit;
+mod turn;
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
-use selectio_platform::{Address, Descriptor, Domain, Platform, Protocol, SocketOption, Type, this_target};
+use selectio_platform::{Address, Descriptor, Domain, Platform, Protocol, Type, this_target};
 
-use crate::dispatcher::Dispatcher;
+use crate::dispatcher::{Dispatcher, Timer};
 use crate::error::{closed, misuse, named};
+use crate::id::Id;
 use crate::line_reader::LineReader;
+use crate::open_descriptor::OpenDescriptor;
 use crate::registration::{Link, Register};
 use crate::send_queue::SendQueue;
+use crate::served::Served;
 use crate::status::SocketStatus;
 pub use blocking::Blocking;
 use handlers::Handlers;
+pub use pipe::pipe;
+use state::{ReadSide, WriteSide};
+use timers::OwnTimers;
+use turn::Turn;
 
 /// A non-blocking socket whose handlers a [`Dispatcher`] calls.
 ///
@@ -65,46 +80,59 @@ pub struct AsyncSocket {
 }
 
 pub(crate) struct Inner {
-    platform: Rc<dyn Platform>,
-    /// `None` once it is closed.
-    descriptor: RefCell<Option<Descriptor>>,
+    id: Id,
+    descriptor: OpenDescriptor,
     status: Cell<SocketStatus>,
+    read: Cell<ReadSide>,
+    write: Cell<WriteSide>,
     kind: Type,
     /// `None` for a socket that came from elsewhere.
     domain: Cell<Option<Domain>>,
     /// What the host calls a preopened socket.
     name: String,
+    /// Removes the file of a Unix listener when it is dropped.
+    file: RefCell<Option<Box<dyn Any>>>,
     link: Link,
     handlers: Handlers,
     reader: RefCell<LineReader>,
     queue: RefCell<SendQueue>,
+    turn: Turn,
     /// The addresses that a connect has not tried yet.
     untried: RefCell<VecDeque<SocketAddr>>,
     /// Errors that came up outside of the socket's own turn, to be delivered in its next one.
     noted_error: RefCell<Option<io::Error>>,
-    flags: Flags,
-}
-
-#[derive(Default)]
-struct Flags {
-    /// The peer sends nothing more, and a read has seen that.
-    is_read_closed: Cell<bool>,
-    /// `handle_close` was called for that, or its default was done.
-    is_close_delivered: Cell<bool>,
-    /// A connect was tried on the descriptor.
-    is_connect_tried: Cell<bool>,
+    timers: RefCell<Option<Box<OwnTimers>>>,
+    /// When the time is over that the socket has for what it does now.
+    deadline: Cell<Option<Duration>>,
+    deadline_timer: Cell<Option<Timer>>,
+    connect_time: Cell<Duration>,
+    close_time: Cell<Duration>,
+    high_water_mark: Cell<usize>,
+    low_water_mark: Cell<usize>,
+    /// Its handlers are being called: what they change takes effect when they have returned.
+    is_in_turn: Cell<bool>,
+    /// Reading is paused; of a listener: it ran out of descriptors.
+    is_paused: Cell<bool>,
     /// Lines are read byte by byte.
     is_unbuffered: Cell<bool>,
-    /// The last receive did not fill its room: nothing more is there until the next event says so.
-    is_drained: Cell<bool>,
-    /// Closes when the queue is empty; drops what it reads.
-    closes_after_flush: Cell<bool>,
-    /// Shuts down writing when the queue is empty.
-    shuts_down_after_flush: Cell<bool>,
-    /// A listener that ran out of descriptors, until one may be free.
-    is_muted: Cell<bool>,
-    /// That has been reported, and no accept has succeeded since.
+    /// The kernel had no room for all that was sent.
+    is_send_blocked: Cell<bool>,
+    /// More waits to be sent than the high water mark, and not few enough since.
+    is_full: Cell<bool>,
+    /// Back-pressure is over, and `handle_drain` has not been told.
+    is_drain_due: Cell<bool>,
+    /// The connection stands, and `handle_connect` has not been told.
+    is_connect_untold: Cell<bool>,
+    /// A connect was tried on the descriptor.
+    is_connect_tried: Cell<bool>,
+    /// The library closes it or has closed it, for what the peer or a handler did.
+    is_given_up: Cell<bool>,
+    /// Of a listener: that descriptors ran out was told, and no accept has succeeded since.
     is_exhaustion_reported: Cell<bool>,
+    /// Of a listener: the accept handler that runs has taken a client.
+    has_accepted: Cell<bool>,
+    /// Of a listener: accepting itself has failed.
+    is_broken: Cell<bool>,
 }
 
 impl AsyncSocket {
@@ -138,21 +166,49 @@ impl AsyncSocket {
         name: String,
     ) -> AsyncSocket {
         let inner = Inner {
-            platform,
-            descriptor: RefCell::new(Some(descriptor)),
+            id: Id::next(),
+            descriptor: OpenDescriptor::new(platform, descriptor, "socket"),
             status: Cell::new(status),
+            read: Cell::new(ReadSide::Open),
+            write: Cell::new(WriteSide::Open),
             kind,
             domain: Cell::new(None),
             name,
+            file: RefCell::default(),
             link: Link::default(),
-            handlers: Handlers::new(),
+            handlers: Handlers::default(),
             reader: RefCell::new(LineReader::new()),
             queue: RefCell::new(SendQueue::new()),
+            turn: Turn::default(),
             untried: RefCell::default(),
             noted_error: RefCell::default(),
-            flags: Flags::default(),
+            timers: RefCell::default(),
+            deadline: Cell::default(),
+            deadline_timer: Cell::default(),
+            connect_time: Cell::new(connect::CONNECT_TIME),
+            close_time: Cell::new(finish::CLOSE_TIME),
+            high_water_mark: Cell::new(transmit::HIGH_WATER_MARK),
+            low_water_mark: Cell::new(transmit::LOW_WATER_MARK),
+            is_in_turn: Cell::default(),
+            is_paused: Cell::default(),
+            is_unbuffered: Cell::default(),
+            is_send_blocked: Cell::default(),
+            is_full: Cell::default(),
+            is_drain_due: Cell::default(),
+            is_connect_untold: Cell::default(),
+            is_connect_tried: Cell::default(),
+            is_given_up: Cell::default(),
+            is_exhaustion_reported: Cell::default(),
+            has_accepted: Cell::default(),
+            is_broken: Cell::default(),
         };
         AsyncSocket { inner: Rc::new(inner) }
+    }
+
+    /// Names this socket, for maps and messages: clones of the handle have the same one, no other socket ever has.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        self.inner.id
     }
 
     /// What the socket is doing.
@@ -207,87 +263,67 @@ impl AsyncSocket {
         self.with_open_descriptor("peer_addr", |platform, descriptor| platform.peer_addr(descriptor))
     }
 
-    /// Whether an option of the socket is on. Natively only.
-    ///
-    /// # Errors
-    /// `Unsupported` on wasip1; otherwise those of `getsockopt(2)`.
-    #[doc(alias = "getSockOpt")]
-    pub fn option(&self, option: SocketOption) -> io::Result<bool> {
-        self.with_open_descriptor("option", |platform, socket| platform.option(socket, option))
-    }
-
-    /// Turns an option of the socket on or off. Natively only.
-    ///
-    /// # Errors
-    /// `Unsupported` on wasip1; `InvalidInput` for an option that can only be asked for; otherwise those
-    /// of `setsockopt(2)`.
-    #[doc(alias = "setSockOpt")]
-    pub fn set_option(&self, option: SocketOption, on: bool) -> io::Result<()> {
-        self.with_open_descriptor("set_option", |platform, socket| platform.set_option(socket, option, on))
-    }
-
-    /// Closes it now and for good: queued bytes are dropped, no handler is called any more, and the
-    /// dispatcher forgets it. A second time does nothing.
-    ///
-    /// # Errors
-    /// Those of `close(2)`, once; the socket is closed all the same.
-    pub fn close(&self) -> io::Result<()> {
-        let inner = &self.inner;
-        if inner.status.replace(SocketStatus::Closed) == SocketStatus::Closed {
-            return Ok(());
-        }
-        let descriptor = inner.descriptor.borrow_mut().take();
-        inner.link.detach(descriptor.as_ref());
-        inner.queue.borrow_mut().clear();
-        *inner.reader.borrow_mut() = LineReader::new();
-        let closed = descriptor.map_or(Ok(()), |descriptor| inner.platform.close(descriptor));
-        // Handlers may own this very socket: without them nothing keeps it alive.
-        inner.handlers.clear();
-        closed.map_err(|error| named("close", error))
-    }
-
     /// Calls with the open descriptor. An error of the kernel's gets the operation in front.
     fn with_open_descriptor<T>(
         &self,
         operation: &str,
         call: impl FnOnce(&dyn Platform, &Descriptor) -> io::Result<T>,
     ) -> io::Result<T> {
-        match &*self.inner.descriptor.borrow() {
-            Some(descriptor) => call(&*self.inner.platform, descriptor).map_err(|error| named(operation, error)),
-            None => Err(closed(operation)),
-        }
+        let descriptor = self.inner.descriptor.get(operation)?;
+        call(&**self.inner.descriptor.platform(), &descriptor).map_err(|error| named(operation, error))
     }
 
-    /// Lets the selector know what this socket waits for now.
-    fn update_interest(&self) {
-        if let Some(descriptor) = &*self.inner.descriptor.borrow() {
-            self.inner.link.set_interest(descriptor, self.interest());
-        }
-    }
-
-    /// The dispatcher serves this socket in its next poll without waiting.
-    fn note_pending(&self) {
-        if let Some((dispatcher, key)) = self.inner.link.get() {
-            dispatcher.note_pending(key);
-        }
+    /// One call, again when a signal came between; `None` when it would block.
+    fn once<T>(
+        &self,
+        operation: &str,
+        call: impl FnMut(&dyn Platform, &Descriptor) -> io::Result<T>,
+    ) -> io::Result<Option<T>> {
+        self.inner.descriptor.once(operation, call).map_err(|error| named(operation, error))
     }
 }
 
 impl Register for AsyncSocket {
     fn register_with(&self, dispatcher: &Dispatcher) -> io::Result<()> {
-        let descriptor = self.inner.descriptor.borrow();
-        let descriptor = descriptor.as_ref().ok_or_else(|| closed("register"))?;
-        self.inner.link.attach(self.inner.clone(), descriptor, self.interest(), dispatcher)?;
+        if self.inner.link.is_attached_to(dispatcher) {
+            return Ok(());
+        }
+        let descriptor = self.inner.descriptor.get("register")?;
+        let wants = self.state().wants();
+        self.inner.link.attach(self.inner.clone(), &descriptor, wants.watch, dispatcher)?;
+        drop(descriptor);
         if let Some((dispatcher, key)) = self.inner.link.get() {
             dispatcher.set_has_task(key, self.inner.handlers.task.is_set());
-            // What was read or went wrong before is still to be delivered.
-            dispatcher.note_pending(key);
         }
+        self.start_deadline_timer();
+        // What was read or went wrong before is still to be delivered.
+        self.changed();
         Ok(())
     }
 
     fn unregister_from(&self, dispatcher: &Dispatcher) -> io::Result<()> {
-        self.inner.link.detach_from(dispatcher, self.inner.descriptor.borrow().as_ref())
+        if self.inner.link.is_attached_to(dispatcher) {
+            // From now on nobody sends it later.
+            self.flush_gathered()?;
+            self.stop_deadline_timer();
+        }
+        let descriptor = self.inner.descriptor.get("unregister").ok();
+        self.inner.link.detach_from(dispatcher, descriptor.as_deref())
+    }
+}
+
+/// Handles of the same socket are equal.
+impl PartialEq for AsyncSocket {
+    fn eq(&self, other: &AsyncSocket) -> bool {
+        self.inner.id == other.inner.id
+    }
+}
+
+impl Eq for AsyncSocket {}
+
+impl Hash for AsyncSocket {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.inner.id.hash(state);
     }
 }
 
@@ -306,6 +342,7 @@ impl fmt::Display for AsyncSocket {
 impl fmt::Debug for AsyncSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsyncSocket")
+            .field("id", &self.id().to_string())
             .field("status", &self.status())
             .field("local_addr", &self.local_addr().ok())
             .field("peer_addr", &self.peer_addr().ok())
@@ -316,7 +353,7 @@ impl fmt::Debug for AsyncSocket {
 /// A call that needs another state.
 fn wrong_state(operation: &str, status: SocketStatus, remedy: &str) -> io::Error {
     match status {
-        SocketStatus::Closed => closed(operation),
+        SocketStatus::Closed => closed(operation, "socket"),
         _ => misuse(operation, &format!("the socket is {status:?}: {remedy}")),
     }
 }

@@ -1,63 +1,163 @@
-//! Sending: at once what the kernel takes, the rest when it has room again.
+//! Sending: what a handler sends leaves when it has returned, in one system call; the rest when the kernel has room.
 
-use std::io;
+use std::io::{self, IoSlice};
 
-use selectio_platform::{Descriptor, Platform, Shutdown};
+use selectio_platform::Shutdown;
 
+use super::state::WriteSide;
 use super::{AsyncSocket, wrong_state};
 use crate::dispatcher::Dispatcher;
 use crate::error::misuse;
+use crate::served::Served;
 use crate::status::SocketStatus;
 
+/// So many bytes leave at once, also while the handler that sends them runs: one system call takes no more gladly.
+const GATHERED_MAX: usize = 64 * 1024;
+
+/// Back-pressure begins when so many bytes wait, unless the program says otherwise.
+pub(super) const HIGH_WATER_MARK: usize = 64 * 1024;
+/// It ends when no more than so many are left.
+pub(super) const LOW_WATER_MARK: usize = 16 * 1024;
+
 impl AsyncSocket {
-    /// Sends all of `data` without ever blocking: what the kernel doesn't take now is buffered and sent
+    /// Sends all of `data` without ever blocking: what the kernel doesn't take is buffered and sent
     /// when there is room, in order. While the socket connects, all of it is buffered. Answers how many
-    /// bytes are buffered now, for who wants to wait for a slow peer.
+    /// bytes wait for a peer that is slow; [`is_send_buffer_full`](AsyncSocket::is_send_buffer_full) says when to
+    /// stop.
+    ///
+    /// Inside of a handler the bytes leave when it has returned: many small sends cost one system call.
     ///
     /// What the peer did (a reset, say) is no error here but goes to this socket's own `handle_error`, so
-    /// a handler may send to many sockets and fail for none of them.
+    /// a handler may send to many sockets and fail for none of them. The same holds when the socket was closed for
+    /// it: then the bytes are dropped.
     ///
     /// # Errors
-    /// `QuotaExceeded` when more would be buffered than
+    /// `QuotaExceeded` when more would wait than
     /// [`set_send_buffer_max`](AsyncSocket::set_send_buffer_max) allows: then nothing of `data` is sent.
-    /// `InvalidInput` or `NotConnected` when the socket is in no state to send. On a socket that is
-    /// registered nowhere also those of `send(2)`.
+    /// `InvalidInput` or `NotConnected` when the program has closed the socket or its sending side, or never
+    /// connected it. On a socket that is registered nowhere also those of `send(2)`.
     pub fn send(&self, data: impl AsRef<[u8]>) -> io::Result<usize> {
-        let data = data.as_ref();
-        let inner = &self.inner;
+        self.send_vectored(&[IoSlice::new(data.as_ref())])
+    }
+
+    /// Sends several pieces, one after the other, as [`send`](AsyncSocket::send) does with one: all of them or, with
+    /// an error, none.
+    ///
+    /// # Errors
+    /// As for `send`.
+    pub fn send_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.inner.is_given_up.get() {
+            return Ok(0);
+        }
         match self.status() {
             SocketStatus::Connected | SocketStatus::Connecting => {}
             status => return Err(wrong_state("send", status, "connect it first")),
         }
-        if inner.flags.closes_after_flush.get() || inner.flags.shuts_down_after_flush.get() {
+        if self.inner.write.get() != WriteSide::Open {
             return Err(misuse("send", "the sending side is closed already: send before you close it"));
         }
         if self.keeps_messages() && self.is_connected() {
-            return self.send_message(data);
+            return self.send_message(pieces);
         }
-        inner.queue.borrow().check_room(data.len())?;
-        let mut rest = data;
-        if self.is_connected() && inner.queue.borrow().is_empty() && inner.noted_error.borrow().is_none() {
-            match self.try_send(data) {
-                Ok(sent) => rest = &data[sent..],
-                Err(error) => return self.note_error(error).map(|()| 0),
-            }
+        let length = pieces.iter().map(|piece| piece.len()).sum();
+        self.inner.queue.borrow().check_room(length)?;
+        if length > 0 {
+            self.send_or_gather(pieces, length)?;
         }
-        if !rest.is_empty() {
-            inner.queue.borrow_mut().push(rest);
-            self.update_interest();
-        }
-        Ok(inner.queue.borrow().len())
+        Ok(self.waiting_length())
     }
 
-    /// Whether bytes wait to be sent.
+    fn send_or_gather(&self, pieces: &[IoSlice<'_>], length: usize) -> io::Result<()> {
+        let inner = &self.inner;
+        let waiting = inner.queue.borrow().len();
+        let is_open_to_kernel =
+            self.is_connected() && !inner.is_send_blocked.get() && inner.noted_error.borrow().is_none();
+        let gathered_max = GATHERED_MAX.min(inner.high_water_mark.get());
+        let gathers = inner.link.turn().is_some() && waiting + length < gathered_max;
+        if is_open_to_kernel && !gathers {
+            return self.send_now(pieces);
+        }
+        let mut queue = inner.queue.borrow_mut();
+        pieces.iter().for_each(|piece| queue.push(piece));
+        drop(queue);
+        if !is_open_to_kernel {
+            self.queue_grew();
+        } else if !inner.is_in_turn.get()
+            && let Some((dispatcher, key)) = inner.link.get()
+        {
+            dispatcher.note_unflushed(key);
+        }
+        Ok(())
+    }
+
+    /// One system call with what was gathered and `pieces`. An error is kept for the socket's own turn.
+    pub(super) fn send_now(&self, pieces: &[IoSlice<'_>]) -> io::Result<()> {
+        let inner = &self.inner;
+        let sent = inner.queue.borrow_mut().send_with(pieces, |pieces| {
+            if pieces.is_empty() {
+                return Ok(0);
+            }
+            Ok(self.once("send", |platform, socket| platform.send(socket, pieces))?.unwrap_or(0))
+        });
+        match sent {
+            Ok(is_all) => {
+                inner.is_send_blocked.set(!is_all);
+                self.queue_grew();
+                Ok(())
+            }
+            Err(error) => {
+                inner.queue.borrow_mut().clear();
+                self.note_error(error)
+            }
+        }
+    }
+
+    /// More bytes may wait than before.
+    fn queue_grew(&self) {
+        let inner = &self.inner;
+        if inner.queue.borrow().len() > inner.high_water_mark.get() {
+            inner.is_full.set(true);
+        }
+        self.changed();
+    }
+
+    /// How many bytes wait for the peer or for the connect; what a handler has gathered doesn't count.
+    fn waiting_length(&self) -> usize {
+        if self.is_send_data_buffered() { self.inner.queue.borrow().len() } else { 0 }
+    }
+
+    /// Whether bytes wait to be sent because the peer is slow, or is not connected yet.
     #[must_use]
     #[doc(alias = "isSendDataBuffered")]
     pub fn is_send_data_buffered(&self) -> bool {
-        !self.inner.queue.borrow().is_empty()
+        let is_waiting = self.inner.is_send_blocked.get() || self.is_connecting();
+        is_waiting && !self.inner.queue.borrow().is_empty()
     }
 
-    /// How many bytes may wait to be sent; 64 MiB unless set.
+    /// Whether the sender should stop until [`set_handle_drain`](AsyncSocket::set_handle_drain)'s handler is called:
+    /// more bytes wait than the high water mark, and since then not few enough.
+    #[must_use]
+    pub fn is_send_buffer_full(&self) -> bool {
+        self.inner.is_full.get()
+    }
+
+    /// When the send buffer counts as full, and when as drained again: with more than `high` bytes that wait, and
+    /// with no more than `low`. 64 KiB and 16 KiB unless set. Nothing is refused above the mark; the limit is that
+    /// of [`set_send_buffer_max`](AsyncSocket::set_send_buffer_max).
+    ///
+    /// # Errors
+    /// `InvalidInput` when `low` is above `high`.
+    pub fn set_send_water_marks(&self, low: usize, high: usize) -> io::Result<()> {
+        if low > high {
+            return Err(misuse("set_send_water_marks", "the low mark is above the high one: swap them"));
+        }
+        self.inner.low_water_mark.set(low);
+        self.inner.high_water_mark.set(high);
+        Ok(())
+    }
+
+    /// How many bytes may wait to be sent; a send that would pass it is refused. Unless set it is 256 KiB, and one
+    /// send may be larger when nothing waits: so ten thousand peers that read nothing cost no more than 2.5 GiB.
     pub fn set_send_buffer_max(&self, length_max: usize) {
         self.inner.queue.borrow_mut().set_length_max(length_max);
     }
@@ -71,11 +171,13 @@ impl AsyncSocket {
         if !matches!(self.status(), SocketStatus::Connected | SocketStatus::Connecting) {
             return Err(wrong_state("shutdown", self.status(), "shut down a connected one"));
         }
-        if how != Shutdown::Read {
-            self.inner.flags.shuts_down_after_flush.set(true);
-            if self.is_connected() && !self.is_send_data_buffered() {
-                self.shut_down_now(Shutdown::Write)?;
+        if how != Shutdown::Read && self.inner.write.get() == WriteSide::Open {
+            self.flush_gathered()?;
+            self.inner.write.set(WriteSide::ShutAfterFlush);
+            if self.is_connected() && self.inner.queue.borrow().is_empty() {
+                self.shut_down_sending()?;
             }
+            self.changed();
         }
         if how != Shutdown::Write {
             self.shut_down_now(Shutdown::Read)?;
@@ -83,42 +185,13 @@ impl AsyncSocket {
         Ok(())
     }
 
+    pub(super) fn shut_down_sending(&self) -> io::Result<()> {
+        self.inner.write.set(WriteSide::Shut);
+        self.shut_down_now(Shutdown::Write)
+    }
+
     pub(super) fn shut_down_now(&self, how: Shutdown) -> io::Result<()> {
         self.with_open_descriptor("shutdown", |platform, socket| platform.shutdown(socket, how))
-    }
-
-    /// One send of a part of the stream; 0 when there is no room.
-    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.is_empty() {
-            return Ok(0);
-        }
-        let sent = self.once("send", |platform, socket| platform.send(socket, bytes))?;
-        Ok(sent.unwrap_or(0))
-    }
-
-    /// One call, again when a signal came between; `None` when it would block.
-    pub(super) fn once(
-        &self,
-        operation: &str,
-        mut call: impl FnMut(&dyn Platform, &Descriptor) -> io::Result<usize>,
-    ) -> io::Result<Option<usize>> {
-        loop {
-            match self.with_open_descriptor(operation, &mut call) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                result => return result.map(Some),
-            }
-        }
-    }
-
-    /// Sends of what waits as much as one system call takes.
-    pub(super) fn send_buffered(&self) -> io::Result<()> {
-        if !self.is_connected() {
-            return Ok(());
-        }
-        let sent = self.try_send(self.inner.queue.borrow().front())?;
-        self.inner.queue.borrow_mut().sent(sent);
-        Ok(())
     }
 
     /// Keeps an error for the socket's own turn; gives it back when no dispatcher will give it one.
@@ -127,29 +200,49 @@ impl AsyncSocket {
             return Err(error);
         }
         *self.inner.noted_error.borrow_mut() = Some(error);
-        self.note_pending();
+        self.changed();
+        Ok(())
+    }
+
+    /// Sends what was gathered, if the kernel has room.
+    pub(super) fn flush_gathered(&self) -> io::Result<()> {
+        let inner = &self.inner;
+        if self.is_connected() && !inner.is_send_blocked.get() && !inner.queue.borrow().is_empty() {
+            return self.send_now(&[]);
+        }
         Ok(())
     }
 
     /// Sends what waits, as much as one system call takes, so that no socket keeps the others waiting; then
     /// does what was put off until all had left.
-    pub(super) fn flush(&self, dispatcher: &Dispatcher) {
-        let inner = &self.inner;
-        if let Err(error) = self.send_buffered() {
-            return self.fail(&error, dispatcher);
+    pub(super) fn flush_waiting(&self, dispatcher: &Dispatcher) {
+        // In its own turn an error is told at once.
+        let result = self.send_waiting().and_then(|()| self.inner.noted_error.take().map_or(Ok(()), Err));
+        if let Err(error) = result {
+            self.fail(error, dispatcher);
         }
-        if inner.queue.borrow().is_empty() {
-            let finished = if inner.flags.closes_after_flush.get() {
-                self.linger(dispatcher)
-            } else if inner.flags.shuts_down_after_flush.get() {
-                self.shut_down_now(Shutdown::Write)
-            } else {
-                Ok(())
-            };
-            if let Err(error) = finished {
-                return self.fail(&error, dispatcher);
+    }
+
+    /// The same without a dispatcher.
+    pub(super) fn send_waiting(&self) -> io::Result<()> {
+        let inner = &self.inner;
+        if !self.is_connected() {
+            return Ok(());
+        }
+        if !inner.queue.borrow().is_empty() {
+            self.send_now(&[])?;
+        }
+        if inner.queue.borrow().len() <= inner.low_water_mark.get() && inner.is_full.replace(false) {
+            inner.is_drain_due.set(true);
+        }
+        if inner.queue.borrow().is_empty() && inner.noted_error.borrow().is_none() {
+            match inner.write.get() {
+                WriteSide::ShutAfterFlush => self.shut_down_sending()?,
+                WriteSide::CloseAfterFlush => self.linger()?,
+                WriteSide::Open | WriteSide::Shut | WriteSide::Lingering => {}
             }
         }
-        self.update_interest();
+        self.changed();
+        Ok(())
     }
 }

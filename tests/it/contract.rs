@@ -1,6 +1,6 @@
 //! The platform's contract, C1 to C12: the same bodies on every platform.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 use std::time::Duration;
 
 use selectio_platform::{Descriptor, Interest, Ready, Selector};
@@ -192,7 +192,7 @@ fn c10_a_reset_shows_in_the_directions_asked_for_and_recv_reveals_it() {
     assert!(ready[0].readable && ready[1].writable);
     let received = bench.platform.recv(&reading, &mut [0; 8]);
     assert_eq!(received.expect_err("it was reset").kind(), ErrorKind::ConnectionReset);
-    bench.platform.send(&writing, b"x").expect_err("it was reset");
+    bench.platform.send(&writing, &[IoSlice::new(b"x")]).expect_err("it was reset");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn c11_a_full_send_buffer_is_a_normal_answer() {
     let bytes = [7; 64 * 1024];
     let mut sent = 0;
     let refused = loop {
-        match bench.platform.send(&socket, &bytes) {
+        match bench.platform.send(&socket, &[IoSlice::new(&bytes)]) {
             Ok(length) => sent += length,
             Err(error) => break error,
         }

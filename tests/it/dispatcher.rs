@@ -278,7 +278,7 @@ fn p13_an_error_of_a_handler_costs_its_own_socket_only() {
         noted.note(format!("{error}, still {:?}", socket.status()));
     });
     assert!(poll_once(&world));
-    assert_eq!(log.events(), ["read 0", "read 1", "that was enough, still Connected", "read 2"]);
+    assert_eq!(log.events(), ["read 0", "read 1", "handle_read: that was enough, still Connected", "read 2"]);
     assert!(sockets[1].is_closed() && !sockets[0].is_closed() && !sockets[2].is_closed());
     clients[1].wait_for_state(State::Eof);
     assert_eq!(world.dispatcher.len(), 2);
@@ -297,7 +297,7 @@ fn p13_an_error_of_a_task_costs_its_own_socket_only() {
         Ok(())
     });
     poll_once(&world);
-    assert_eq!(log.events(), ["read 0", "read 1", "no more", "task 1"]);
+    assert_eq!(log.events(), ["read 0", "read 1", "handle_task: no more", "task 1"]);
     assert!(sockets[0].is_closed());
 }
 

@@ -1,6 +1,7 @@
 //! Which handler an event calls, and where errors of handlers go.
 
 use std::cell::Cell;
+use std::error::Error as _;
 use std::fmt;
 use std::io::{self, Error, ErrorKind};
 use std::rc::Rc;
@@ -56,7 +57,8 @@ fn a1_an_error_of_any_handler_goes_to_its_error_handler_and_poll_goes_on() {
     world.poll_until("all are told", || log.len() == 5);
     let mut told = log.events();
     told.sort();
-    assert_eq!(told, ["accept", "close", "read", "task", "write"]);
+    let expected = ["handle_accept: accept", "handle_close: close", "handle_read: read", "handle_task: task"];
+    assert_eq!((&told[..4], &told[4][..]), (&expected.map(String::from)[..], "handle_write: write"));
     assert!(world.dispatcher.is_empty(), "each has cost its own socket");
     assert!(!world.dispatcher.poll(Duration::ZERO).expect("polling works"));
 }
@@ -115,8 +117,8 @@ fn a2_an_event_calls_its_own_handlers_and_no_others() {
 fn a4_an_error_that_a_call_makes_names_that_call() {
     type Call = fn(&AsyncSocket) -> io::Result<()>;
     let calls: [(&str, Call); 3] = [
-        ("read_line: ", |socket| socket.read_line().map(drop)),
-        ("recv: ", |socket| socket.recv(&mut [0; 8]).map(drop)),
+        ("handle_read: read_line: ", |socket| socket.read_line().map(drop)),
+        ("handle_read: recv: ", |socket| socket.recv(&mut [0; 8]).map(drop)),
         ("send: ", |socket| socket.send("x").map(drop)),
     ];
     let world = World::new();
@@ -286,13 +288,15 @@ impl fmt::Display for OutOfPaper {
 impl std::error::Error for OutOfPaper {}
 
 #[test]
-fn a22_the_error_handler_gets_the_very_error_of_the_handler() {
+fn a22_the_error_handler_gets_the_very_error_of_the_handler_and_its_name() {
     let (world, log) = (World::new(), Log::new());
     let (socket, _client) = world.connect();
     socket.set_handle_write(|_, _| Err(Error::other(OutOfPaper { tray: 7 })));
     let noted = log.clone();
     socket.set_handle_error(move |_, _, error| {
-        let own = error.get_ref().and_then(|inner| inner.downcast_ref::<OutOfPaper>());
+        assert_eq!(error.to_string(), "handle_write: tray 7 is empty");
+        let source = error.source().and_then(|source| source.downcast_ref::<Error>());
+        let own = source.and_then(Error::get_ref).and_then(|own| own.downcast_ref::<OutOfPaper>());
         noted.note(format!("tray {:?}", own.map(|own| own.tray)));
     });
     world.dispatcher.register(&socket).expect("it is open");

@@ -149,7 +149,6 @@ fn a26_options_are_off_until_they_are_set() {
         SocketOption::Broadcast,
         SocketOption::OutOfBandInline,
         SocketOption::DontRoute,
-        SocketOption::NoDelay,
     ] {
         assert!(!socket.option(option).expect("it is open"), "{option:?}");
         socket.set_option(option, true).expect("it is open");

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Aliases that are names of C, where the original's is another one.
-const NAMES_OF_C: [&str; 1] = ["TCP_NODELAY"];
+const NAMES_OF_C: [&str; 7] =
+    ["TCP_NODELAY", "SO_SNDBUF", "SO_RCVBUF", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "IP_TTL"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

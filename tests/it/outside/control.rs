@@ -1,6 +1,6 @@
 //! The connection over which a test tells the peer what to do.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use selectio_platform::{Descriptor, Interest, Platform, Selector, this_target};
@@ -59,7 +59,7 @@ impl Control {
         let line = format!("{request}\n");
         let mut rest = line.as_bytes();
         while !rest.is_empty() {
-            match self.platform.send(&self.socket, rest) {
+            match self.platform.send(&self.socket, &[IoSlice::new(rest)]) {
                 Ok(sent) => rest = &rest[sent..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
                 Err(error) => panic!("the peer takes {request:?}: {error}"),
