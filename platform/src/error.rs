@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 /// What failed and what to do about it, with the error that the operating system or the host gave as its source.
 ///
@@ -81,6 +82,11 @@ pub(crate) fn watched_already() -> io::Error {
         "this descriptor is watched already: change that watch, or remove it first \
          (standard input and the signals have one number for the whole program on wasip1)",
     )
+}
+
+/// Why a path can't be bound.
+pub(crate) fn path_in_use(path: &Path) -> String {
+    format!("bind: somebody has the socket {} open: stop that program, or choose another path", path.display())
 }
 
 /// There is a connection to accept and nothing to hold it with, which passes when something is closed.

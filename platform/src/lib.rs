@@ -26,11 +26,13 @@
 //! - **C6** At most one [`Ready`] per watch, read and write merged, in the order of [`Selector::add`].
 //! - **C7** A key is any `u64`; no value is reserved.
 //! - **C8** Timeouts are relative, monotonic, and rounded up to what the kernel can count.
-//! - **C9** No limit is passed silently: where one is reached, [`Selector::add`] says so.
+//! - **C9** No limit is passed silently: where one is reached, [`Selector::add`] refuses the one descriptor that
+//!   is too many, and what is watched goes on.
 //! - **C10** Hang-up and error set the readable and writable bits that were asked for, so that
 //!   [`Platform::recv`] or [`Platform::send`] reveals them.
 //! - **C11** [`WouldBlock`](std::io::ErrorKind::WouldBlock) is a normal result.
-//! - **C12** Close is final: it takes the descriptor, and nothing can name it afterwards.
+//! - **C12** Close is final: it takes the descriptor, and nothing can name it afterwards. What a process keeps for
+//!   ever (on wasip1 standard input and the signals) can be had any number of times and is never closed.
 
 #![deny(unsafe_code)]
 
@@ -151,8 +153,8 @@ pub trait Platform {
     /// `Unsupported` on wasip1; natively those of `getsockopt(2)`.
     fn option(&self, socket: &Descriptor, option: SocketOption) -> io::Result<bool>;
 
-    /// Turns an option of the socket on or off. Natively, [`SocketOption::NoDelay`] is on from the start for
-    /// streams over the internet; what a listener says of it goes for the connections that it accepts later.
+    /// Turns an option of the socket on or off. [`SocketOption::NoDelay`] is on from the start for streams over
+    /// the internet; what a listener has goes for the connections that it accepts later.
     ///
     /// # Errors
     /// `Unsupported` on wasip1; natively those of `setsockopt(2)`.
@@ -177,12 +179,15 @@ pub trait Platform {
     /// `Unsupported` on wasip1; natively those of `bind(2)`, such as `AddrInUse`.
     fn bind(&self, socket: &Descriptor, address: &Address) -> io::Result<()>;
 
-    /// Binds a Unix stream socket that is about to listen to a path. A file that a listener left there which is
-    /// gone is replaced. Dropping the answer removes the file, once, unless another one has taken its place.
+    /// Binds a Unix stream socket that is about to listen to a path. The file of a listener that is gone is
+    /// replaced; to find out, it is connected to, which a live listener sees as a client that leaves at once.
+    ///
+    /// Dropping the answer removes the file, unless another one has taken its place. That is to be done before the
+    /// socket is closed: from then on the kernel may give the file's number to another file.
     ///
     /// # Errors
-    /// `AddrInUse` when somebody listens there; `AlreadyExists` when the file is no socket, which is never
-    /// removed; `Unsupported` on wasip1; natively those of `bind(2)`.
+    /// `AddrInUse` when somebody has a socket open there; `AlreadyExists` when the file is no socket, which is
+    /// never removed; `Unsupported` on wasip1; natively those of `bind(2)`.
     fn bind_path(&self, socket: &Descriptor, path: &Path) -> io::Result<Box<dyn Any>>;
 
     /// Makes the socket a listener with room for `backlog` connections that wait to be accepted.
@@ -257,7 +262,8 @@ pub trait Platform {
     /// Those of `shutdown(2)`, such as `NotConnected`.
     fn shutdown(&self, socket: &Descriptor, how: Shutdown) -> io::Result<()>;
 
-    /// Closes the descriptor. Whatever it answers, the descriptor is gone.
+    /// Closes the descriptor. Whatever it answers, the descriptor is gone, except that what the process keeps for
+    /// ever stays open (C12).
     ///
     /// # Errors
     /// Those of `close(2)`, which tell that something was wrong before.

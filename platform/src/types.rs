@@ -167,7 +167,7 @@ pub enum SocketOption {
     /// Addresses on which earlier connections linger may be bound.
     #[doc(alias = "OptReuseAddr")]
     ReuseAddress,
-    /// Small pieces are sent at once instead of being gathered.
+    /// Small pieces are sent at once instead of being gathered. On from the start, unless a host decides.
     #[doc(alias = "TCP_NODELAY")]
     NoDelay,
 }
@@ -194,7 +194,6 @@ pub enum IntegerOption {
     KeepAliveRetries,
     /// How far a packet may travel, in hops: the time to live of IPv4, the hop limit of IPv6.
     #[doc(alias = "IP_TTL")]
-    #[doc(alias = "IPV6_UNICAST_HOPS")]
     TimeToLive,
 }
 

@@ -91,3 +91,81 @@ mod keep_alive {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+    use crate::native::Native;
+    use crate::{Domain, Platform, Type};
+
+    fn stream(domain: Domain) -> Descriptor {
+        Native.socket(domain, Type::Stream, None).expect("a socket")
+    }
+
+    #[test]
+    fn a_number_that_was_set_is_what_the_kernel_says() {
+        let socket = stream(Domain::Ipv4);
+        for (option, value) in [
+            (IntegerOption::KeepAliveTime, 30),
+            (IntegerOption::KeepAliveInterval, 5),
+            (IntegerOption::KeepAliveRetries, 3),
+            (IntegerOption::TimeToLive, 12),
+        ] {
+            set_integer(&socket, option, value).expect("an ordinary value");
+            assert_eq!(get_integer(&socket, option).expect("it was set"), value, "{option:?}");
+        }
+        assert!(!get(&socket, SocketOption::KeepAlive).expect("a flag"), "its times don't turn it on");
+        for option in [IntegerOption::SendBufferSize, IntegerOption::ReceiveBufferSize] {
+            set_integer(&socket, option, 20_000).expect("an ordinary value");
+            let size = get_integer(&socket, option).expect("it was set");
+            assert!((20_000..=40_000).contains(&size), "{option:?} {size}");
+        }
+    }
+
+    #[test]
+    fn the_hop_limit_of_ipv6_is_its_time_to_live() {
+        // A machine may be without IPv6.
+        let Ok(socket) = Native.socket(Domain::Ipv6, Type::Stream, None) else { return };
+        set_integer(&socket, IntegerOption::TimeToLive, 7).expect("an ordinary value");
+        assert_eq!(get_integer(&socket, IntegerOption::TimeToLive).expect("it was set"), 7);
+    }
+
+    #[test]
+    fn a_number_beyond_the_kernels_is_refused_before_it_is_cut() {
+        let error = set_integer(&stream(Domain::Ipv4), IntegerOption::SendBufferSize, u32::MAX).expect_err("too much");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    fn no_delay_of_an_accepted_client(listener: &Descriptor) -> bool {
+        let address = Native.local_addr(listener).expect("it is bound");
+        let client = stream(Domain::Ipv4);
+        Native.connect(&client, &address).expect("it listens");
+        while !Native.is_ready(listener, crate::Interest::READ).expect("it can be watched") {}
+        let (accepted, _) = Native.accept(listener).expect("it is ready");
+        get(&accepted, SocketOption::NoDelay).expect("a flag")
+    }
+
+    #[test]
+    fn small_pieces_leave_at_once_unless_the_program_wants_otherwise() {
+        let listener = stream(Domain::Ipv4);
+        Native.bind(&listener, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("any port");
+        Native.listen(&listener, 8).expect("it is bound");
+        assert!(get(&stream(Domain::Ipv4), SocketOption::NoDelay).expect("a flag"));
+        assert!(no_delay_of_an_accepted_client(&listener));
+        set(&listener, SocketOption::NoDelay, false).expect("a flag");
+        assert!(!no_delay_of_an_accepted_client(&listener));
+    }
+
+    #[test]
+    fn sockets_from_elsewhere_send_at_once_too() {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("any port");
+        let stream = std::net::TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+        for socket in [Descriptor::from(listener), stream.into()] {
+            assert!(!get(&socket, SocketOption::NoDelay).expect("a flag"));
+            Native.adopt(&socket).expect("a socket");
+            assert!(get(&socket, SocketOption::NoDelay).expect("a flag"));
+        }
+    }
+}

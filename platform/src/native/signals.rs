@@ -85,3 +85,121 @@ impl Drop for Subscription {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, ExitStatus};
+
+    use super::*;
+    use crate::native::Native;
+    use crate::{Interest, Platform};
+
+    const SCENARIO: &str = "SELECTIO_SIGNALS_SCENARIO";
+
+    /// Runs a scenario in a process of its own, which a signal may end.
+    fn run(scenario: &str) -> ExitStatus {
+        run_by(Command::new(env::current_exe().expect("the path of this test")), scenario)
+    }
+
+    fn run_by(mut command: Command, scenario: &str) -> ExitStatus {
+        command.args(["--exact", "native::signals::tests::scenario", "--ignored"]).env(SCENARIO, scenario);
+        command.output().expect("this test can be started again").status
+    }
+
+    fn is_ready(descriptor: &Descriptor) -> bool {
+        Native.is_ready(descriptor, Interest::READ).expect("a pipe can be watched")
+    }
+
+    fn raise(signal: libc::c_int) {
+        low_level::raise(signal).expect("a process may send itself signals");
+    }
+
+    /// Ctrl-C, unless the tests were started to ignore it, as a shell does with what it runs in the background.
+    fn interrupt() {
+        let is_ignored = syscalls::is_ignored(SIGINT).expect("the signal exists");
+        raise(if is_ignored { SIGTERM } else { SIGINT });
+    }
+
+    #[test]
+    #[ignore = "the others run it in a process of its own"]
+    fn scenario() {
+        let first = open().expect("there are descriptors");
+        match env::var(SCENARIO).as_deref() {
+            Ok("all hear of it") => all_hear_of_it(&first),
+            Ok("a closed one") => a_closed_one(first),
+            Ok("a second signal") => {
+                raise(SIGTERM);
+                Native.read(&first, &mut [0; 8]).expect("the first one is heard of");
+                raise(SIGTERM);
+            }
+            Ok("all closed") => {
+                drop(first);
+                raise(SIGTERM);
+            }
+            Ok("ignored") => {
+                raise(SIGINT);
+                assert!(!is_ready(&first), "it stays ignored");
+                raise(SIGTERM);
+                assert!(is_ready(&first), "the other one does not");
+            }
+            scenario => panic!("no such scenario: {scenario:?}"),
+        }
+    }
+
+    fn all_hear_of_it(first: &Descriptor) {
+        let second = open().expect("there are descriptors");
+        assert!(!is_ready(first) && !is_ready(&second));
+        raise(SIGTERM);
+        assert!(is_ready(first) && is_ready(&second));
+        Native.read(first, &mut [0; 8]).expect("the signal");
+        assert!(!is_ready(first) && is_ready(&second), "reading takes it back, for one of them");
+        let nothing = Native.read(first, &mut [0; 8]).expect_err("it is non-blocking");
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    fn a_closed_one(first: Descriptor) {
+        let second = open().expect("there are descriptors");
+        Native.close(first).expect("it is open");
+        interrupt();
+        assert!(is_ready(&second), "closing another one does not matter");
+        Native.close(second).expect("it is open");
+        let third = open().expect("there are descriptors");
+        raise(SIGTERM);
+        assert!(is_ready(&third), "with all of them closed, everything begins anew");
+    }
+
+    #[test]
+    fn every_descriptor_becomes_readable_until_it_is_read() {
+        assert!(run("all hear of it").success());
+    }
+
+    #[test]
+    fn closing_one_does_not_matter_to_the_others() {
+        assert!(run("a closed one").success());
+    }
+
+    #[test]
+    fn the_second_signal_ends_the_process() {
+        assert_eq!(run("a second signal").signal(), Some(SIGTERM));
+    }
+
+    #[test]
+    fn without_a_descriptor_the_first_signal_ends_the_process() {
+        assert_eq!(run("all closed").signal(), Some(SIGTERM));
+    }
+
+    #[test]
+    fn an_ignored_signal_stays_ignored() {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]).arg(env::current_exe().expect("the path of this test"));
+        assert!(run_by(shell, "ignored").success());
+    }
+
+    #[test]
+    fn it_can_not_be_given_away() {
+        let error = OwnedFd::try_from(open().expect("there are descriptors")).expect_err("its end is noticed");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+}

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use socket2::{SockAddr, SockRef};
 
 use super::{Address, Connect, Descriptor, Domain, Protocol, Type};
-use crate::error::not_a_socket;
+use crate::error::{explained_as, not_a_socket};
 
 /// Apple has no such flag; there socket2 sets SO_NOSIGPIPE on each socket it makes.
 #[cfg(target_vendor = "apple")]
@@ -119,7 +119,10 @@ pub fn type_of(descriptor: &Descriptor) -> io::Result<Type> {
         Ok(socket2::Type::DGRAM) => Ok(Type::Datagram),
         Ok(socket2::Type::SEQPACKET) => Ok(Type::SeqPacket),
         Ok(_) => Ok(Type::Raw),
-        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => Err(not_a_socket("a file or a pipe")),
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
+            let refusal = not_a_socket("a file or a pipe");
+            Err(explained_as(refusal.kind(), refusal.to_string(), error))
+        }
         Err(error) => Err(error),
     }
 }
@@ -135,5 +138,61 @@ pub fn from_sock_addr(address: &SockAddr) -> Address {
     match address.as_socket() {
         Some(address) => Address::Inet(address),
         None => Address::Unix(address.as_pathname().map(PathBuf::from).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::{UnixDatagram, UnixStream};
+
+    use super::*;
+    use crate::Platform;
+    use crate::native::{Native, syscalls};
+
+    #[test]
+    fn buffers_leave_in_their_order() {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
+        let ours = Descriptor::from(ours);
+        let buffers = [IoSlice::new(b"one "), IoSlice::new(b""), IoSlice::new(b"two")];
+        assert_eq!(send(&ours, &buffers).expect("there is room"), 7);
+        assert_eq!(send(&ours, &[]).expect("nothing is sent"), 0);
+        drop(ours);
+        let mut received = String::new();
+        theirs.read_to_string(&mut received).expect("text");
+        assert_eq!(received, "one two");
+    }
+
+    #[test]
+    fn a_message_is_one_of_however_many_buffers() {
+        let (ours, theirs) = UnixDatagram::pair().expect("a pair");
+        let ours = Descriptor::from(ours);
+        for count in [1, 3, BUFFERS_MAX, BUFFERS_MAX + 1] {
+            let buffers = vec![IoSlice::new(b"ab"); count];
+            assert_eq!(send(&ours, &buffers).expect("there is room"), 2 * count);
+            assert_eq!(theirs.recv(&mut [0; 4096]).expect("a message"), 2 * count);
+        }
+    }
+
+    #[test]
+    fn sending_to_who_is_gone_is_an_error_and_no_signal() {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let ours = Descriptor::from(ours);
+        drop(theirs);
+        for buffers in [&[IoSlice::new(b"a")][..], &[IoSlice::new(b"a"), IoSlice::new(b"b")]] {
+            assert_eq!(send(&ours, buffers).expect_err("nobody is there").kind(), io::ErrorKind::BrokenPipe);
+        }
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_as_it_was() {
+        let (reader, _writer) = io::pipe().expect("a pipe");
+        let number = std::os::fd::AsRawFd::as_raw_fd(&reader);
+        assert!(syscalls::adopt_socket(number).is_none());
+        let reader = Descriptor::from(reader);
+        let error = Native.adopt(&reader).expect_err("it is a pipe");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(crate::raw_os_error(&error), Some(libc::ENOTSOCK));
+        assert!(!borrow(&reader).expect("it is open").nonblocking().expect("a flag"), "it still blocks");
     }
 }

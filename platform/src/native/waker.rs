@@ -45,3 +45,77 @@ impl Wake for PipeWaker {
         self.is_pending.swap(false, Ordering::AcqRel);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::native::Native;
+    use crate::{Interest, Platform};
+
+    /// How many bytes are in the pipe.
+    fn read_empty(reader: &Descriptor) -> usize {
+        let mut bytes = [0; 64];
+        match Native.read(reader, &mut bytes) {
+            Ok(count) => count + read_empty(reader),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => panic!("the pipe can't be read: {error}"),
+        }
+    }
+
+    #[test]
+    fn wakes_are_one_until_they_are_acknowledged() {
+        let (reader, waker) = pipe().expect("a pipe");
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1000).for_each(|_| waker.wake().expect("the owner has the pipe open")));
+            }
+        });
+        assert_eq!(read_empty(&reader), 1);
+        waker.wake().expect("it counts as one with those before");
+        assert_eq!(read_empty(&reader), 0);
+        waker.acknowledge();
+        waker.wake().expect("the owner has the pipe open");
+        assert_eq!(read_empty(&reader), 1);
+    }
+
+    #[test]
+    fn what_was_published_before_a_wake_is_seen_after_its_acknowledgement() {
+        const THREADS: u32 = 4;
+        const MESSAGES: u32 = 5000;
+        let (reader, waker) = pipe().expect("a pipe");
+        // Relaxed: the wakes alone have to order it.
+        let published = AtomicU32::new(0);
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for _ in 0..MESSAGES {
+                        published.fetch_add(1, Ordering::Relaxed);
+                        waker.wake().expect("the owner has the pipe open");
+                    }
+                });
+            }
+            let mut selector = Native.selector().expect("a selector");
+            selector.add(&reader, 0, Interest::READ).expect("a pipe can be watched");
+            let mut ready = Vec::new();
+            while published.load(Ordering::Relaxed) < THREADS * MESSAGES {
+                selector.select(Some(Duration::from_secs(10)), &mut ready).expect("a wait");
+                assert_eq!(ready.len(), 1, "a wake was lost");
+                read_empty(&reader);
+                waker.acknowledge();
+            }
+        });
+    }
+
+    #[test]
+    fn a_wake_that_failed_is_tried_again() {
+        let (reader, waker) = pipe().expect("a pipe");
+        drop(reader);
+        for _ in 0..2 {
+            assert_eq!(waker.wake().expect_err("nobody reads").kind(), io::ErrorKind::BrokenPipe);
+        }
+    }
+}

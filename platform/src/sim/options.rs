@@ -1,12 +1,23 @@
-//! Options that are numbers: remembered, and heeded by nobody.
+//! Options: remembered, and heeded by nobody.
 
 use std::io;
 
 use super::connection::BUFFER_LENGTH_MAX;
 use super::state::State;
-use crate::IntegerOption;
+use crate::{IntegerOption, SocketOption};
 
 impl State {
+    pub fn has_option(&self, number: usize, option: SocketOption) -> bool {
+        self.descriptors.get(number).is_some_and(|open| open.options.contains(&option))
+    }
+
+    pub fn set_option(&mut self, number: usize, option: SocketOption, on: bool) {
+        if let Some(open) = self.descriptors.get_mut(number) {
+            open.options.retain(|set| *set != option);
+            open.options.extend(on.then_some(option));
+        }
+    }
+
     pub fn integer_option(&mut self, number: usize, option: IntegerOption) -> io::Result<u32> {
         let open = self.descriptors.open_at(number)?;
         let set = open.integers.iter().find(|(name, _)| *name == option);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::descriptors::Object;
 use super::network::Network;
 use super::selector::SimulatedSelector;
-use crate::error::{not_a_socket, unsupported};
+use crate::error::{explained, not_a_socket, path_in_use, unsupported};
 use crate::{
     Address, Caps, Connect, Descriptor, Domain, IntegerOption, Platform, Preopen, Protocol, Selector, Shutdown,
     SocketOption, Type, Wake,
@@ -59,18 +59,14 @@ impl Platform for Network {
     fn option(&self, socket: &Descriptor, option: SocketOption) -> io::Result<bool> {
         self.call("option", socket, |state, number| {
             let is_listener = matches!(state.descriptors.object(number)?, Object::Listener(_));
-            let is_set = state.descriptors.get(number).is_some_and(|open| open.options.contains(&option));
-            Ok(if option == SocketOption::AcceptConnections { is_listener } else { is_set })
+            Ok(if option == SocketOption::AcceptConnections { is_listener } else { state.has_option(number, option) })
         })
     }
 
     fn set_option(&self, socket: &Descriptor, option: SocketOption, on: bool) -> io::Result<()> {
         self.call("set_option", socket, |state, number| {
             state.descriptors.object(number)?;
-            if let Some(open) = state.descriptors.get_mut(number) {
-                open.options.retain(|set| *set != option);
-                open.options.extend(on.then_some(option));
-            }
+            state.set_option(number, option, on);
             Ok(())
         })
     }
@@ -88,7 +84,10 @@ impl Platform for Network {
     }
 
     fn bind_path(&self, socket: &Descriptor, path: &Path) -> io::Result<Box<dyn Any>> {
-        self.bind(socket, &path.into())?;
+        self.bind(socket, &path.into()).map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => explained(path_in_use(path), error),
+            _ => error,
+        })?;
         // An address is free again when its socket is closed: there is no file that could stay.
         Ok(Box::new(()))
     }
@@ -175,5 +174,100 @@ impl Platform for Network {
     fn signals(&self) -> io::Result<Descriptor> {
         let number = self.lock().descriptors.open(Object::Signals { is_asked_to_end: false });
         Ok(self.handle(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Interest;
+    use crate::raw_os_error;
+    use crate::sim::{Client, Faults};
+
+    const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 7000);
+
+    /// A listener, and a client that waits to be accepted.
+    fn listener_with_client(network: &Network) -> (Descriptor, Client) {
+        let listener = network.socket(Domain::Ipv4, Type::Stream, None).expect("a socket");
+        network.bind(&listener, &SocketAddr::from(ADDRESS).into()).expect("nobody has it");
+        network.listen(&listener, 8).expect("it is bound");
+        let client = network.connect_from_outside(ADDRESS.into());
+        wait(network, &listener);
+        (listener, client)
+    }
+
+    fn wait(network: &Network, descriptor: &Descriptor) {
+        let mut ready = Vec::new();
+        let mut selector = network.selector().expect("a selector");
+        selector.add(descriptor, 0, Interest::READ).expect("it is not watched");
+        selector.select(None, &mut ready).expect("something happens");
+        assert_eq!(ready.len(), 1);
+    }
+
+    #[test]
+    fn buffers_are_sent_as_if_they_were_one() {
+        let network = Network::with_faults(1, Faults { partial_send: 1.0, ..Faults::default() });
+        let (listener, client) = listener_with_client(&network);
+        let (accepted, _) = network.accept(&listener).expect("it waits");
+        let text = b"one and two";
+        let (mut sent, mut received) = (0, Vec::new());
+        while sent < text.len() {
+            let (first, second) = text[sent..].split_at((text.len() - sent) / 2);
+            sent += network.send(&accepted, &[IoSlice::new(first), IoSlice::new(second)]).expect("there is room");
+            let mut selector = network.selector().expect("a selector");
+            selector.select(Some(Duration::from_millis(1)), &mut Vec::new()).expect("a sleep");
+            received.extend(client.take_received());
+        }
+        assert_eq!(received, text);
+    }
+
+    #[test]
+    fn a_connection_that_is_gone_leaves_the_next_one() {
+        let network = Network::with_faults(1, Faults { abort_accept: 1.0, ..Faults::default() });
+        let (listener, _client) = listener_with_client(&network);
+        let error = network.accept(&listener).expect_err("it is gone");
+        assert_eq!((error.kind(), raw_os_error(&error)), (ErrorKind::ConnectionAborted, None));
+        network.set_faults(Faults::default());
+        let _next = network.connect_from_outside(ADDRESS.into());
+        wait(&network, &listener);
+        network.accept(&listener).expect("the next one waits");
+    }
+
+    #[test]
+    fn whoever_hears_of_signals_is_asked_to_end_until_it_reads() {
+        let network = Network::new(1);
+        let [first, second] = [(); 2].map(|()| network.signals().expect("a descriptor"));
+        assert!(!network.is_ready(&first, Interest::READ).expect("it can be watched"));
+        network.ask_to_end();
+        for descriptor in [&first, &second] {
+            wait(&network, descriptor);
+            assert_eq!(network.read(descriptor, &mut [0; 8]).expect("it is ready"), 1);
+            assert_eq!(network.read(descriptor, &mut [0; 8]).expect_err("once").kind(), ErrorKind::WouldBlock);
+        }
+    }
+
+    #[test]
+    fn options_are_remembered_and_no_delay_is_inherited() {
+        let network = Network::new(1);
+        let (listener, _client) = listener_with_client(&network);
+        network.set_integer_option(&listener, IntegerOption::TimeToLive, 3).expect("any number");
+        assert_eq!(network.integer_option(&listener, IntegerOption::TimeToLive).expect("it was set"), 3);
+        network.set_option(&listener, SocketOption::NoDelay, false).expect("a flag");
+        let (accepted, _) = network.accept(&listener).expect("it waits");
+        assert!(!network.option(&accepted, SocketOption::NoDelay).expect("a flag"));
+        let fresh = network.socket(Domain::Ipv6, Type::Stream, None).expect("a socket");
+        assert!(network.option(&fresh, SocketOption::NoDelay).expect("a flag"));
+    }
+
+    #[test]
+    fn a_path_is_free_again_when_its_listener_is_closed() {
+        let network = Network::new(1);
+        let [first, second] = [(); 2].map(|()| network.socket(Domain::Unix, Type::Stream, None).expect("a socket"));
+        let path = Path::new("/run/program.sock");
+        let _file = network.bind_path(&first, path).expect("nobody has it");
+        let error = network.bind_path(&second, path).expect_err("it is taken");
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        drop(first);
+        let _file = network.bind_path(&second, path).expect("nobody has it");
     }
 }

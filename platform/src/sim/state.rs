@@ -10,7 +10,7 @@ use super::descriptors::{Descriptors, Listener, Object};
 use super::faults::Faults;
 use super::trace::Trace;
 use crate::error::not_a_socket;
-use crate::{Address, Domain, Type};
+use crate::{Address, Domain, SocketOption, Type};
 
 /// From a call to what it does on the other side.
 const LATENCY: Duration = Duration::from_micros(100);
@@ -96,10 +96,14 @@ impl State {
     }
 
     pub fn open_socket(&mut self, domain: Domain, kind: Type) -> usize {
-        self.descriptors.open(match kind {
+        let number = self.descriptors.open(match kind {
             Type::Datagram => Object::Datagram(super::datagram::DatagramSocket::new(domain)),
             _ => Object::Idle { domain, bound: None },
-        })
+        });
+        if kind == Type::Stream && domain != Domain::Unix {
+            self.set_option(number, SocketOption::NoDelay, true);
+        }
+        number
     }
 
     /// Closes a descriptor and what it stands for.

@@ -7,7 +7,7 @@ use super::connection::{Connection, End, EndId, Owner, Stage};
 use super::descriptors::{Listener, Object};
 use super::state::State;
 use crate::error::{connection_gone, exhausted};
-use crate::{Address, Connect, Domain, Shutdown};
+use crate::{Address, Connect, Domain, Shutdown, SocketOption};
 
 /// The number of Ctrl-C on every target.
 const SIGINT: u8 = 2;
@@ -56,7 +56,10 @@ impl State {
             return Err(connection_gone(io::Error::other("simulated")));
         }
         let peer = self.end(end.peer()).address.clone();
-        Ok((self.descriptors.open(Object::Stream(end)), peer))
+        let accepted = self.descriptors.open(Object::Stream(end));
+        let is_inherited = self.has_option(number, SocketOption::NoDelay);
+        self.set_option(accepted, SocketOption::NoDelay, is_inherited);
+        Ok((accepted, peer))
     }
 
     /// A connection on its way from `owner` to `to`.

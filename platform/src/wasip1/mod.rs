@@ -186,3 +186,41 @@ impl Platform for Wasip1 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    #[test]
+    fn standard_input_is_watched_once_and_never_closed() {
+        let [first, second] = [(); 2].map(|()| Wasip1.stdin().expect("it is always there"));
+        let mut selector = Wasip1.selector().expect("a selector");
+        selector.add(&first, 0, Interest::READ).expect("it is not watched yet");
+        let error = selector.add(&second, 1, Interest::READ).expect_err("it is the same number");
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        selector.remove(&first).expect("it is watched");
+        Wasip1.close(first).expect("there is nothing to close");
+        drop(second);
+        assert!(hostcalls::fdstat(0).is_ok(), "it is still open");
+    }
+
+    #[test]
+    fn what_the_process_keeps_for_ever_can_not_be_given_away() {
+        let error = OwnedFd::try_from(Wasip1.stdin().expect("it is always there")).expect_err("nobody owns it");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn a_host_passes_signals_on_or_the_error_says_which_one_does() {
+        match Wasip1.signals() {
+            Ok(signals) => {
+                assert!(!Wasip1.is_ready(&signals, Interest::READ).expect("it can be watched"));
+                Wasip1.close(signals).expect("there is nothing to close");
+                Wasip1.signals().expect("it is still there");
+            }
+            Err(error) => assert!(error.to_string().contains("`selectio run` does"), "{error}"),
+        }
+    }
+}
