@@ -73,8 +73,7 @@ impl AsyncSocket {
             return true;
         }
         if self.state().is_closing() && !self.is_connecting() {
-            self.serve_closing(ready, dispatcher);
-            return false;
+            return self.serve_closing(ready, dispatcher);
         }
         match self.status() {
             SocketStatus::Listening => ready.readable && self.state().is_reading() && self.serve_accept(dispatcher),
@@ -128,13 +127,16 @@ impl AsyncSocket {
     }
 
     fn serve_write(&self, key: Key, dispatcher: &Dispatcher) -> bool {
-        if self.inner.is_send_blocked.get() {
+        let was_blocked = self.inner.is_send_blocked.get();
+        if was_blocked {
             self.flush_waiting(dispatcher);
         }
-        if !self.is_served(key) || self.inner.is_send_blocked.get() || !self.state().is_writing() {
-            return false;
-        }
-        self.call("handle_write", &self.inner.handlers.write, dispatcher)
+        let has_room = self.is_served(key) && !self.inner.is_send_blocked.get();
+        let was_called = has_room
+            && self.state().is_writing()
+            && self.call("handle_write", &self.inner.handlers.write, dispatcher);
+        // Bytes that have left are something that a program may wait for.
+        was_called || was_blocked
     }
 
     /// Tells an error that costs nothing. What a socket says after its close is of no interest.

@@ -119,21 +119,30 @@ impl AsyncSocket {
         Ok(())
     }
 
-    /// Serves a socket that is about to close.
-    pub(super) fn serve_closing(&self, ready: &Ready, dispatcher: &Dispatcher) {
+    /// Serves a socket that is about to close. Answers whether that came nearer to its end, for which a program may
+    /// wait; what is dropped doesn't count.
+    pub(super) fn serve_closing(&self, ready: &Ready, dispatcher: &Dispatcher) -> bool {
         if ready.readable && self.inner.read.get() == ReadSide::Discarding {
             let result = self.discard_received();
             let has_all_left = self.inner.write.get() == WriteSide::Lingering;
             match result {
-                Err(error) if !has_all_left => return self.fail(error, dispatcher),
+                Err(error) if !has_all_left => {
+                    self.fail(error, dispatcher);
+                    return true;
+                }
                 Ok(_) if !(self.has_ended() && has_all_left) => {}
                 // The peer is done as well, or has reset a connection on which nothing is left to say.
-                _ => return self.give_up(),
+                _ => {
+                    self.give_up();
+                    return true;
+                }
             }
         }
-        if ready.writable || !self.inner.is_send_blocked.get() {
+        let flushes = ready.writable && !self.inner.queue.borrow().is_empty();
+        if flushes {
             self.flush_waiting(dispatcher);
         }
+        flushes
     }
 
     /// The time to take what was sent, or to close, is over.
