@@ -24,15 +24,16 @@ struct Kept {
     listeners: BTreeMap<wasi::Fd, Option<OwnedFd>>,
     /// By stream: an error is told by the host only once.
     errors: BTreeMap<wasi::Fd, wasi::Errno>,
-    /// How often the host was tested on a stream.
-    stream_test_count: u32,
+    /// How often the host was tested on what is watched.
+    test_count: usize,
 }
 
 /// Whether this host reports only what is ready, as soon as that is found out.
 static IS_TRUTHFUL: OnceLock<bool> = OnceLock::new();
 
-/// How often the host is tested on a stream without a result: one on which bytes wait shows nothing.
-const STREAM_TEST_COUNT_MAX: u32 = 8;
+/// How often the host is tested on what is watched, when nothing comes of it: what is no stream can't be looked into,
+/// and a stream on which bytes wait shows nothing.
+const TEST_COUNT_MAX: usize = 32;
 
 /// Notes that a preopened socket is a listener, and tests the host on it: a listener is never ready for writing, and
 /// nothing is taken from it.
@@ -45,10 +46,22 @@ pub fn add_listener(listener: wasi::Fd) {
     }
 }
 
-/// Tests the host on a stream that is about to be watched for reading, while nothing is known: a program to which
-/// the host passes no listener has only those.
-pub fn test_host_on_stream(fd: wasi::Fd) {
-    if IS_TRUTHFUL.get().is_some() || !is_stream(fd) || !takes_one_more_test() {
+/// How many tests there were before this one, while nothing is known and there is a test left: a program to which the
+/// host passes no listener finds it out on its streams.
+pub fn next_test() -> Option<usize> {
+    KEPT.with_borrow_mut(|kept| {
+        let is_due = IS_TRUTHFUL.get().is_none() && kept.test_count < TEST_COUNT_MAX;
+        is_due.then(|| {
+            kept.test_count += 1;
+            kept.test_count - 1
+        })
+    })
+}
+
+/// Tests the host on a descriptor that is watched for reading.
+pub fn test_host_on(fd: wasi::Fd) {
+    let is_socket = hostcalls::fdstat(fd).is_ok_and(|stat| stat.fs_filetype == wasi::FILETYPE_SOCKET_STREAM);
+    if !is_socket || is_listener(fd) {
         return;
     }
     let is_truthful = match is_reported_beside_another(fd, Direction::Read) {
@@ -58,18 +71,6 @@ pub fn test_host_on_stream(fd: wasi::Fd) {
         _ => return,
     };
     let _ = IS_TRUTHFUL.set(is_truthful);
-}
-
-fn takes_one_more_test() -> bool {
-    KEPT.with_borrow_mut(|kept| {
-        kept.stream_test_count += 1;
-        kept.stream_test_count <= STREAM_TEST_COUNT_MAX
-    })
-}
-
-fn is_stream(fd: wasi::Fd) -> bool {
-    let is_socket = hostcalls::fdstat(fd).is_ok_and(|stat| stat.fs_filetype == wasi::FILETYPE_SOCKET_STREAM);
-    is_socket && !is_listener(fd)
 }
 
 /// While nothing is known, the host is not trusted.
