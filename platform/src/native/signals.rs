@@ -1,6 +1,6 @@
 //! Being asked to end: a pipe for each who wants to know, written to by the handler of SIGINT and SIGTERM.
 
-use std::io;
+use std::io::{self, PipeWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,6 +26,8 @@ struct Shared {
 /// Ends the deliveries to one pipe.
 struct Subscription {
     ids: Vec<SigId>,
+    /// Without a writer, as where all signals are ignored, the pipe would be at its end, which is readable.
+    _writer: PipeWriter,
 }
 
 pub fn open() -> io::Result<Descriptor> {
@@ -36,24 +38,21 @@ pub fn open() -> io::Result<Descriptor> {
         shared.handled = Some(handle_those_not_ignored()?);
     }
     // From here on, dropping the subscription undoes what was done.
-    let mut subscription = Subscription { ids: Vec::new() };
+    let mut subscription = Subscription { ids: Vec::new(), _writer: writer.try_clone()? };
     shared.open_count += 1;
-    for &signal in shared.handled.iter().flatten() {
+    let registered = shared.handled.iter().flatten().try_for_each(|&signal| {
         // Makes its end of the pipe non-blocking and close-on-exec: a full pipe says enough.
-        match writer.try_clone().and_then(|writer| low_level::pipe::register(signal, OwnedFd::from(writer))) {
-            Ok(id) => subscription.ids.push(id),
-            Err(error) => {
-                drop(shared);
-                return Err(error);
-            }
-        }
-    }
-    if shared.open_count == 1 {
+        let id = low_level::pipe::register(signal, OwnedFd::from(writer.try_clone()?))?;
+        subscription.ids.push(id);
+        Ok(())
+    });
+    if registered.is_ok() && shared.open_count == 1 {
         // Last, so that no signal falls between: until here it ends the process, from here on it is heard of.
         ENDS_AT_ONCE.store(false, Ordering::SeqCst);
     }
+    // The subscription takes the lock when it is dropped.
     drop(shared);
-    Ok(Descriptor::guarded(OwnedFd::from(reader), subscription))
+    registered.map(|()| Descriptor::guarded(OwnedFd::from(reader), subscription))
 }
 
 /// The handlers that stay for the life of the process. They run in this order, and before those of the pipes: so
@@ -144,6 +143,11 @@ mod tests {
                 raise(SIGTERM);
                 assert!(is_ready(&first), "the other one does not");
             }
+            Ok("all ignored") => {
+                raise(SIGINT);
+                raise(SIGTERM);
+                assert!(!is_ready(&first), "they stay ignored");
+            }
             scenario => panic!("no such scenario: {scenario:?}"),
         }
     }
@@ -192,9 +196,12 @@ mod tests {
 
     #[test]
     fn an_ignored_signal_stays_ignored() {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]).arg(env::current_exe().expect("the path of this test"));
-        assert!(run_by(shell, "ignored").success());
+        for (ignored, scenario) in [("INT", "ignored"), ("INT TERM", "all ignored")] {
+            let mut shell = Command::new("sh");
+            let script = format!("trap '' {ignored}; exec \"$0\" \"$@\"");
+            shell.arg("-c").arg(script).arg(env::current_exe().expect("the path of this test"));
+            assert!(run_by(shell, scenario).success(), "{scenario}");
+        }
     }
 
     #[test]

@@ -42,7 +42,10 @@ pub fn check_selectable(fd: RawFd) -> io::Result<()> {
     if cfg!(target_os = "linux") || fd < libc::FD_SETSIZE as RawFd {
         return Ok(());
     }
-    let text = format!("select() takes no descriptor above {} here, and this one is {fd}", libc::FD_SETSIZE - 1);
+    let text = format!(
+        "select() takes no descriptor above {} here, and this one is {fd}: close some before",
+        libc::FD_SETSIZE - 1
+    );
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
 
