@@ -132,9 +132,8 @@ impl AsyncSocket {
             self.flush_waiting(dispatcher);
         }
         let has_room = self.is_served(key) && !self.inner.is_send_blocked.get();
-        let was_called = has_room
-            && self.state().is_writing()
-            && self.call("handle_write", &self.inner.handlers.write, dispatcher);
+        let was_called =
+            has_room && self.state().is_writing() && self.call("handle_write", &self.inner.handlers.write, dispatcher);
         // Bytes that have left are something that a program may wait for.
         was_called || was_blocked
     }

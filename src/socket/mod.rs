@@ -81,6 +81,9 @@ pub struct AsyncSocket {
 
 pub(crate) struct Inner {
     id: Id,
+    /// Removes the file of a Unix listener when it is dropped: before the descriptor is closed, for then another
+    /// file may get the number by which it is known.
+    file: RefCell<Option<Box<dyn Any>>>,
     descriptor: OpenDescriptor,
     status: Cell<SocketStatus>,
     read: Cell<ReadSide>,
@@ -90,8 +93,6 @@ pub(crate) struct Inner {
     domain: Cell<Option<Domain>>,
     /// What the host calls a preopened socket.
     name: String,
-    /// Removes the file of a Unix listener when it is dropped.
-    file: RefCell<Option<Box<dyn Any>>>,
     link: Link,
     handlers: Handlers,
     reader: RefCell<LineReader>,

@@ -113,3 +113,117 @@ impl State {
         self.has_error || has_news || has_bytes || has_end
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use selectio_portable::test;
+
+    use super::*;
+
+    const STATUSES: [SocketStatus; 6] = [
+        SocketStatus::Idle,
+        SocketStatus::Connecting,
+        SocketStatus::Connected,
+        SocketStatus::Listening,
+        SocketStatus::UdpBound,
+        SocketStatus::Closed,
+    ];
+    const READ_SIDES: [ReadSide; 5] =
+        [ReadSide::Open, ReadSide::Drained, ReadSide::Ended, ReadSide::Told, ReadSide::Discarding];
+    const WRITE_SIDES: [WriteSide; 5] =
+        [WriteSide::Open, WriteSide::ShutAfterFlush, WriteSide::Shut, WriteSide::CloseAfterFlush, WriteSide::Lingering];
+
+    /// Calls `check` with every combination there is.
+    fn each_state(mut check: impl FnMut(State)) {
+        for status in STATUSES {
+            for read in READ_SIDES {
+                for write in WRITE_SIDES {
+                    for bits in 0..1 << 7 {
+                        let bit = |index: u32| bits >> index & 1 == 1;
+                        check(State {
+                            status,
+                            read,
+                            write,
+                            has_read_handler: bit(0),
+                            has_write_handler: bit(1),
+                            is_paused: bit(2),
+                            has_unread: bit(3),
+                            is_send_blocked: bit(4),
+                            has_error: bit(5),
+                            has_news: bit(6),
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The table of ARCHITECTURE.md, line by line.
+    fn by_the_table(state: &State) -> Wants {
+        let closing = matches!(state.write, WriteSide::CloseAfterFlush | WriteSide::Lingering);
+        let reading = state.has_read_handler && !state.is_paused && !closing;
+        let sending = state.is_send_blocked || (state.has_write_handler && state.write == WriteSide::Open);
+        let untold = state.has_error || (state.has_news && !closing);
+        let (read, write, deliver_now) = match (state.status, state.read) {
+            (SocketStatus::Idle | SocketStatus::Closed, _) => (false, false, state.has_error),
+            (SocketStatus::Connecting, _) => (false, true, state.has_error),
+            (SocketStatus::Listening, _) => (reading, false, state.has_error),
+            (_, ReadSide::Open | ReadSide::Drained) => (reading, sending, untold || (reading && state.has_unread)),
+            (_, ReadSide::Ended) if state.has_unread => (false, sending, untold || reading),
+            (_, ReadSide::Ended) => (false, sending, untold || !(state.is_paused || closing)),
+            (_, ReadSide::Told) => (false, sending, untold || (reading && state.has_unread)),
+            (_, ReadSide::Discarding) => (true, sending, untold || (reading && state.has_unread)),
+        };
+        Wants { watch: Interest { read, write }, deliver_now }
+    }
+
+    #[test]
+    fn every_state_wants_what_the_table_says() {
+        let mut count = 0;
+        each_state(|state| {
+            assert_eq!(state.wants(), by_the_table(&state), "{state:?}");
+            count += 1;
+        });
+        assert_eq!(count, 6 * 5 * 5 * 128);
+    }
+
+    #[test]
+    fn nothing_is_a_reason_to_wake_up_that_nobody_would_serve() {
+        each_state(|state| {
+            let wants = state.wants();
+            let quiet = !state.has_error && !state.has_news;
+            // Bytes or an end that no handler may take spin, if they count as readiness.
+            if quiet && state.is_paused && !state.is_closing() {
+                assert!(!wants.deliver_now, "{state:?}");
+                assert!(!wants.watch.read || state.read == ReadSide::Discarding, "{state:?}");
+            }
+            if quiet && !state.has_read_handler && state.has_unread {
+                assert!(!wants.deliver_now, "{state:?}");
+            }
+            // A closing socket has no handler that could be called.
+            if state.is_closing() && !state.has_error {
+                assert!(!wants.deliver_now, "{state:?}");
+            }
+            // The end of a stream stays readable for ever.
+            let is_over = matches!(state.read, ReadSide::Ended | ReadSide::Told);
+            if is_over && state.status != SocketStatus::Listening {
+                assert!(!wants.watch.read, "{state:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn nothing_is_forgotten() {
+        each_state(|state| {
+            let wants = state.wants();
+            assert!(wants.deliver_now || !state.has_error, "an error is told: {state:?}");
+            if matches!(state.status, SocketStatus::Connected | SocketStatus::UdpBound) {
+                assert!(wants.watch.write || !state.is_send_blocked, "what waits is sent: {state:?}");
+                let is_open = matches!(state.read, ReadSide::Open | ReadSide::Drained);
+                assert!(wants.watch.read || !(is_open && state.is_reading()), "what comes is read: {state:?}");
+                let has_bytes = state.has_unread && state.is_reading();
+                assert!(wants.deliver_now || !has_bytes, "what has come is delivered: {state:?}");
+            }
+        });
+    }
+}
