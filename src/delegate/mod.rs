@@ -1,5 +1,6 @@
 //! Delegates: handlers for any descriptor that can be waited for, such as a pipe or standard input.
 
+mod events;
 mod wake;
 
 use std::any::Any;
@@ -9,14 +10,14 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::rc::Rc;
 
-use selectio_platform::{Descriptor, Interest, Platform, Ready, this_target};
+use selectio_platform::{Descriptor, Platform, this_target};
 
-use crate::dispatcher::{Dispatcher, Key};
+use crate::dispatcher::Dispatcher;
 use crate::error::named;
 use crate::handler::HandlerSlot;
 use crate::id::Id;
 use crate::open_descriptor::OpenDescriptor;
-use crate::registration::{Link, Register, Source};
+use crate::registration::{Link, Register};
 use crate::served::{ErrorHandler, Handler, Served};
 use wake::Drain;
 pub use wake::Waker;
@@ -88,19 +89,6 @@ struct Handlers {
     error: HandlerSlot<ErrorHandler<Delegate>>,
     task: HandlerSlot<Handler<Delegate>>,
     buffered: HandlerSlot<BufferedHandler>,
-}
-
-/// What a delegate waits for, and whether it asks the program before each wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Wants {
-    watch: Interest,
-    asks: bool,
-}
-
-/// The one place where that is worked out. What nobody would read is no reason to be served.
-fn wants(mode: Mode, has_read_handler: bool, has_write_handler: bool, has_data_buffered: bool) -> Wants {
-    let read = mode != Mode::Write && has_read_handler;
-    Wants { watch: Interest { read, write: mode != Mode::Read && has_write_handler }, asks: read && has_data_buffered }
 }
 
 impl Delegate {
@@ -260,62 +248,6 @@ impl Delegate {
             self.changed();
         }
     }
-
-    fn wants(&self) -> Wants {
-        let handlers = &self.inner.handlers;
-        wants(self.mode(), handlers.read.is_set(), handlers.write.is_set(), handlers.buffered.is_set())
-    }
-
-    fn serve(&self, ready: &Ready, key: Key, dispatcher: &Dispatcher) -> bool {
-        let mut was_called = false;
-        // What came before may have changed what it wants.
-        if ready.readable && self.wants().watch.read {
-            if let Some(drain) = &self.inner.drain {
-                drain.take_all(self);
-            }
-            was_called |= self.call("handle_read", &self.inner.handlers.read, dispatcher);
-        }
-        if ready.writable && self.inner.link.is(key) && self.wants().watch.write {
-            was_called |= self.call("handle_write", &self.inner.handlers.write, dispatcher);
-        }
-        was_called
-    }
-}
-
-impl Served for Delegate {
-    fn is_open(&self) -> bool {
-        Delegate::is_open(self)
-    }
-
-    fn changed(&self) {
-        let wants = self.wants();
-        let watched = match self.inner.descriptor.get("changed") {
-            Ok(descriptor) => self.inner.link.set_interest(&descriptor, wants.watch),
-            Err(_) => return,
-        };
-        if let (Err(error), Some((dispatcher, _))) = (watched, self.inner.link.get()) {
-            let delegate = self.clone();
-            dispatcher.defer(move |dispatcher| {
-                delegate.fail(error, dispatcher);
-                Ok(())
-            });
-        } else if wants.asks {
-            self.inner.link.note_pending();
-        }
-    }
-
-    fn error_handler(&self) -> &HandlerSlot<ErrorHandler<Delegate>> {
-        &self.inner.handlers.error
-    }
-
-    fn give_up(&self) {
-        // The reason was told: that of the close would only hide it.
-        let _ = self.close();
-    }
-
-    fn description(&self) -> String {
-        format!("delegate ({})", self.id())
-    }
 }
 
 impl Register for Delegate {
@@ -333,47 +265,6 @@ impl Register for Delegate {
     fn unregister_from(&self, dispatcher: &Dispatcher) -> io::Result<()> {
         let descriptor = self.inner.descriptor.get("unregister").ok();
         self.inner.link.detach_from(dispatcher, descriptor.as_deref())
-    }
-}
-
-impl Source for Inner {
-    fn on_ready(self: Rc<Self>, ready: Ready, key: Key, dispatcher: &Dispatcher) -> bool {
-        let delegate = Delegate { inner: self };
-        let was_called = delegate.serve(&ready, key, dispatcher);
-        match ready.error {
-            Some(error) if delegate.inner.link.is(key) => {
-                delegate.fail(error, dispatcher);
-                true
-            }
-            _ => was_called,
-        }
-    }
-
-    fn has_pending(self: Rc<Self>) -> bool {
-        let delegate = Delegate { inner: self };
-        let answer = delegate.inner.handlers.buffered.call(|handler| Ok(handler(&delegate)));
-        // It is asked again before the next wait.
-        delegate.changed();
-        matches!(answer, Some(Ok(true))) && delegate.wants().watch.read
-    }
-
-    fn run_task(self: Rc<Self>, dispatcher: &Dispatcher) {
-        let delegate = Delegate { inner: self };
-        delegate.call("handle_task", &delegate.inner.handlers.task, dispatcher);
-    }
-
-    fn flush(self: Rc<Self>, _: &Dispatcher) -> bool {
-        false
-    }
-
-    fn on_timer(self: Rc<Self>, _: &Dispatcher) -> bool {
-        false
-    }
-
-    fn try_again(self: Rc<Self>) {}
-
-    fn close_source(self: Rc<Self>) -> io::Result<()> {
-        Delegate { inner: self }.close()
     }
 }
 
@@ -399,25 +290,5 @@ impl fmt::Debug for Delegate {
             .field("mode", &self.mode())
             .field("is_open", &self.is_open())
             .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use selectio_portable::test;
-
-    use super::*;
-
-    #[test]
-    fn a_delegate_waits_only_for_what_a_handler_would_serve() {
-        for mode in [Mode::Read, Mode::Write, Mode::ReadWrite] {
-            for bits in 0..8 {
-                let [read, write, buffered] = [bits & 1 != 0, bits & 2 != 0, bits & 4 != 0];
-                let wants = wants(mode, read, write, buffered);
-                assert_eq!(wants.watch.read, read && mode != Mode::Write, "{mode:?} {bits}");
-                assert_eq!(wants.watch.write, write && mode != Mode::Read, "{mode:?} {bits}");
-                assert_eq!(wants.asks, buffered && wants.watch.read, "{mode:?} {bits}");
-            }
-        }
     }
 }
