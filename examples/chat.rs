@@ -139,7 +139,7 @@ fn address_from_command_line() -> String {
             println!("{USAGE}");
             std::process::exit(0);
         }
-        [address] if address.contains(':') => address.clone(),
+        [address] if address.contains([':', '/']) => address.clone(),
         _ => {
             eprintln!("chat: expected one HOST:PORT at most, got {arguments:?}; see --help");
             std::process::exit(2);

@@ -9,8 +9,8 @@
 use selectio::{AsyncSocket, Dispatcher, MainError};
 
 const USAGE: &str = "usage: echo [HOST:PORT]\n
-Sends every line that a client sends back to it. Listens on HOST:PORT, 127.0.0.1:7000 unless given;
-as WebAssembly on the socket that the host passes.";
+Sends every line that a client sends back to it. Listens on HOST:PORT or the path of a Unix socket,
+127.0.0.1:7000 unless given; as WebAssembly on the socket that the host passes.";
 
 fn main() -> Result<(), MainError> {
     let dispatcher = Dispatcher::new()?;
@@ -41,7 +41,7 @@ fn address_from_command_line() -> String {
             println!("{USAGE}");
             std::process::exit(0);
         }
-        [address] if address.contains(':') => address.clone(),
+        [address] if address.contains([':', '/']) => address.clone(),
         _ => {
             eprintln!("echo: expected one HOST:PORT at most, got {arguments:?}; see --help");
             std::process::exit(2);

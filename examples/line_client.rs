@@ -44,16 +44,28 @@ fn main() -> Result<(), MainError> {
     Ok(())
 }
 
-/// Standard input, whose bytes go to the server as they are; its end is the end of what is sent.
+/// Standard input, whose bytes go to the server as they are, no faster than it takes them; its end is the end of what
+/// is sent.
 fn input_for(client: AsyncSocket) -> io::Result<Delegate> {
     let input = Delegate::stdin()?;
+    let paused = input.clone();
+    client.set_handle_drain(move |_, _| {
+        paused.resume_reading();
+        Ok(())
+    });
     let mut buffer = [0; 4096];
     input.set_handle_read(move |input, _| match input.read(&mut buffer)? {
         Some(0) => {
             client.shutdown(Shutdown::Write)?;
             input.close()
         }
-        Some(length) => client.send(&buffer[..length]).map(drop),
+        Some(length) => {
+            client.send(&buffer[..length])?;
+            if client.is_send_buffer_full() {
+                input.pause_reading();
+            }
+            Ok(())
+        }
         None => Ok(()),
     });
     Ok(input)

@@ -58,7 +58,7 @@ fn command_line() -> (String, String) {
         println!("{USAGE}");
         std::process::exit(0);
     }
-    let is_address = |text: &String| text.contains(':') || text.contains('/');
+    let is_address = |text: &String| text.contains([':', '/']);
     if arguments.len() > 2 || !arguments.iter().all(is_address) {
         eprintln!("proxy: expected two addresses at most, got {arguments:?}; see --help");
         std::process::exit(2);

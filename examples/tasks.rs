@@ -63,8 +63,8 @@ fn command_line() -> (String, Duration) {
             println!("{USAGE}");
             std::process::exit(0);
         }
-        [address] if address.contains(':') => (address.as_str(), Ok(30)),
-        [address, seconds] if address.contains(':') => (address.as_str(), seconds.parse()),
+        [address] if address.contains([':', '/']) => (address.as_str(), Ok(30)),
+        [address, seconds] if address.contains([':', '/']) => (address.as_str(), seconds.parse()),
         _ => ("", Ok(0)),
     };
     match seconds {

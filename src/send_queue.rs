@@ -4,8 +4,8 @@ use std::io::{self, IoSlice};
 
 use crate::buffer_pool::{give_send_buffer, take_send_buffer};
 
-/// How many bytes may wait when nobody says otherwise: ten thousand peers that read nothing hold 2.5 GiB.
-pub(crate) const QUEUE_LENGTH_MAX: usize = 256 * 1024;
+/// How many bytes may wait for one peer when nobody says otherwise. What all may hold together is the dispatcher's.
+pub(crate) const QUEUE_LENGTH_MAX: usize = 64 * 1024 * 1024;
 
 /// How many pieces leave in one system call, with what waits already.
 const PIECES_MAX: usize = 8;
@@ -14,17 +14,16 @@ pub(crate) struct SendQueue {
     bytes: Vec<u8>,
     /// The bytes before this one were sent.
     start: usize,
-    /// `None`: the default, which one send may pass when nothing waits.
-    length_max: Option<usize>,
+    length_max: usize,
 }
 
 impl SendQueue {
     pub(crate) fn new() -> SendQueue {
-        SendQueue { bytes: Vec::new(), start: 0, length_max: None }
+        SendQueue { bytes: Vec::new(), start: 0, length_max: QUEUE_LENGTH_MAX }
     }
 
     pub(crate) fn set_length_max(&mut self, length_max: usize) {
-        self.length_max = Some(length_max);
+        self.length_max = length_max;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -40,18 +39,14 @@ impl SendQueue {
     /// # Errors
     /// `QuotaExceeded`, with the remedy.
     pub(crate) fn check_room(&self, length: usize) -> io::Result<()> {
-        let length_max = match self.length_max {
-            // The program has all of it in memory anyway.
-            None if self.is_empty() => return Ok(()),
-            length_max => length_max.unwrap_or(QUEUE_LENGTH_MAX),
-        };
-        if length <= length_max.saturating_sub(self.len()) {
+        if length <= self.length_max.saturating_sub(self.len()) {
             return Ok(());
         }
         let text = format!(
-            "send: {length} bytes do not fit beside the {} that the peer has not taken yet (limit {length_max}): \
+            "send: {length} bytes do not fit beside the {} that the peer has not taken yet (limit {}): \
              wait for handle_drain, close the socket, or raise the limit with set_send_buffer_max",
             self.len(),
+            self.length_max
         );
         Err(io::Error::new(io::ErrorKind::QuotaExceeded, text))
     }
@@ -152,14 +147,5 @@ mod tests {
         let error = queue.check_room(3).expect_err("one too many");
         assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
         assert_eq!(queue.len(), 8);
-    }
-
-    #[test]
-    fn without_a_limit_of_the_program_s_one_send_may_be_larger_when_nothing_waits() {
-        let mut queue = SendQueue::new();
-        assert!(queue.check_room(QUEUE_LENGTH_MAX * 10).is_ok());
-        queue.push(b"x");
-        assert!(queue.check_room(QUEUE_LENGTH_MAX).is_err());
-        assert!(queue.check_room(QUEUE_LENGTH_MAX - 1).is_ok());
     }
 }

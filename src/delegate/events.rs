@@ -19,15 +19,16 @@ pub(super) struct Wants {
 }
 
 /// The one place where that is worked out. What nobody would read is no reason to be served.
-fn wants(mode: Mode, has_read_handler: bool, has_write_handler: bool, has_data_buffered: bool) -> Wants {
-    let read = mode != Mode::Write && has_read_handler;
+fn wants(mode: Mode, is_reading: bool, has_write_handler: bool, has_data_buffered: bool) -> Wants {
+    let read = mode != Mode::Write && is_reading;
     Wants { watch: Interest { read, write: mode != Mode::Read && has_write_handler }, asks: read && has_data_buffered }
 }
 
 impl Delegate {
     pub(super) fn wants(&self) -> Wants {
         let handlers = &self.inner.handlers;
-        wants(self.mode(), handlers.read.is_set(), handlers.write.is_set(), handlers.buffered.is_set())
+        let is_reading = handlers.read.is_set() && !self.is_reading_paused();
+        wants(self.mode(), is_reading, handlers.write.is_set(), handlers.buffered.is_set())
     }
 
     fn serve(&self, ready: &Ready, key: Key, dispatcher: &Dispatcher) -> bool {

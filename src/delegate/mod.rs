@@ -75,6 +75,7 @@ struct Inner {
     id: Id,
     descriptor: OpenDescriptor,
     mode: Cell<Mode>,
+    is_paused: Cell<bool>,
     link: Link,
     handlers: Handlers,
     /// Of a waker or of signals: what is read only tells that something has happened.
@@ -103,6 +104,7 @@ impl Delegate {
             id: Id::next(),
             descriptor: OpenDescriptor::new(platform, descriptor, "delegate"),
             mode: Cell::new(mode),
+            is_paused: Cell::default(),
             link: Link::default(),
             handlers: Handlers::default(),
             drain,
@@ -196,6 +198,25 @@ impl Delegate {
     pub fn set_mode(&self, mode: Mode) {
         self.inner.mode.set(mode);
         self.changed();
+    }
+
+    /// Stops reading: its read handler is not called until [`resume_reading`](Delegate::resume_reading), as for a
+    /// reader whose bytes nobody takes fast enough.
+    pub fn pause_reading(&self) {
+        self.inner.is_paused.set(true);
+        self.changed();
+    }
+
+    /// Reads again after [`pause_reading`](Delegate::pause_reading).
+    pub fn resume_reading(&self) {
+        self.inner.is_paused.set(false);
+        self.changed();
+    }
+
+    /// Whether [`pause_reading`](Delegate::pause_reading) was called, and not taken back.
+    #[must_use]
+    pub fn is_reading_paused(&self) -> bool {
+        self.inner.is_paused.get()
     }
 
     /// Whether it is not closed.

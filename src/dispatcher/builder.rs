@@ -31,11 +31,19 @@ use crate::handler::HandlerSlot;
 pub struct DispatcherBuilder {
     task_interval: Duration,
     registered_max: usize,
+    send_buffers_max: usize,
 }
+
+/// What the send buffers of all sockets may hold together when nobody says otherwise.
+const SEND_BUFFERS_MAX: usize = 512 * 1024 * 1024;
 
 impl DispatcherBuilder {
     pub(super) fn new() -> DispatcherBuilder {
-        DispatcherBuilder { task_interval: DEFAULT_TIMEOUT, registered_max: u32::MAX as usize }
+        DispatcherBuilder {
+            task_interval: DEFAULT_TIMEOUT,
+            registered_max: u32::MAX as usize,
+            send_buffers_max: SEND_BUFFERS_MAX,
+        }
     }
 
     /// How long [`Dispatcher::run`] waits at most before it calls the tasks again, when there are any; 500
@@ -49,6 +57,15 @@ impl DispatcherBuilder {
     /// can turn away whom it has no room for.
     pub fn registered_max(mut self, count: usize) -> DispatcherBuilder {
         self.registered_max = count;
+        self
+    }
+
+    /// How many bytes may wait for slow peers in all sockets together; 512 MiB unless set. Beyond it a socket still
+    /// may have 64 KiB of its own, so that one slow peer takes nothing away from the others: ten thousand peers that
+    /// read nothing cost 1.1 GiB at most. Each socket's own limit is
+    /// [`set_send_buffer_max`](crate::AsyncSocket::set_send_buffer_max).
+    pub fn send_buffers_max(mut self, length: usize) -> DispatcherBuilder {
+        self.send_buffers_max = length;
         self
     }
 
@@ -69,6 +86,8 @@ impl DispatcherBuilder {
                 selector,
                 task_interval: self.task_interval,
                 registered_max: self.registered_max,
+                send_buffers_max: self.send_buffers_max,
+                send_buffered: Cell::new(0),
                 entries: RefCell::default(),
                 next_order: Cell::new(0),
                 pending: RefCell::default(),

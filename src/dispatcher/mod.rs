@@ -57,6 +57,9 @@ pub(crate) struct Shared {
     selector: RefCell<Box<dyn Selector>>,
     task_interval: Duration,
     registered_max: usize,
+    send_buffers_max: usize,
+    /// How many bytes wait for slow peers, of all that is registered.
+    send_buffered: Cell<usize>,
     entries: RefCell<Slots<Entry>>,
     /// Counts registrations: what callbacks are ordered by (P1).
     next_order: Cell<u64>,
@@ -316,6 +319,27 @@ impl Dispatcher {
 
     pub(crate) fn has_timer(&self, timer: Timer) -> bool {
         self.shared.timers.borrow().contains(timer)
+    }
+
+    /// A source's bytes that wait for a slow peer were `before` and are `now`.
+    pub(crate) fn note_send_buffered(&self, before: usize, now: usize) {
+        self.shared.send_buffered.set(self.shared.send_buffered.get() - before + now);
+    }
+
+    /// Whether all that is registered may hold so many bytes more for slow peers.
+    ///
+    /// # Errors
+    /// `QuotaExceeded`, with the remedy.
+    pub(crate) fn check_send_buffers(&self, length: usize) -> io::Result<()> {
+        let (buffered, max) = (self.shared.send_buffered.get(), self.shared.send_buffers_max);
+        if length <= max.saturating_sub(buffered) {
+            return Ok(());
+        }
+        let text = format!(
+            "send: {length} bytes do not fit beside the {buffered} that all slow peers together have not taken yet \
+             (limit {max}): wait for handle_drain, close some, or raise the limit with send_buffers_max"
+        );
+        Err(io::Error::new(io::ErrorKind::QuotaExceeded, text))
     }
 
     /// Calls when the handler that is running has returned; outside of a poll in the next one.

@@ -46,6 +46,7 @@ impl AsyncSocket {
         inner.status.set(SocketStatus::Closed);
         let descriptor = inner.descriptor.take();
         self.stop_timers();
+        self.forget_send_buffered();
         inner.link.detach(descriptor.as_deref());
         inner.queue.borrow_mut().clear();
         inner.is_send_blocked.set(false);
@@ -193,6 +194,7 @@ impl AsyncSocket {
     pub fn into_descriptor(self) -> io::Result<selectio_platform::Descriptor> {
         let _ = self.flush_gathered();
         let Some(descriptor) = self.inner.descriptor.take() else { return Err(closed("into_descriptor", "socket")) };
+        self.forget_send_buffered();
         self.inner.link.detach(Some(&descriptor));
         self.close()?;
         std::rc::Rc::try_unwrap(descriptor).map_err(|_| {

@@ -102,6 +102,8 @@ pub(crate) struct Inner {
     untried: RefCell<VecDeque<SocketAddr>>,
     /// Errors that came up outside of the socket's own turn, to be delivered in its next one.
     noted_error: RefCell<Option<io::Error>>,
+    /// What the dispatcher was told last of the bytes that wait for the peer.
+    noted_send_buffered: Cell<usize>,
     timers: RefCell<Option<Box<OwnTimers>>>,
     /// When the time is over that the socket has for what it does now.
     deadline: Cell<Option<Duration>>,
@@ -183,6 +185,7 @@ impl AsyncSocket {
             turn: Turn::default(),
             untried: RefCell::default(),
             noted_error: RefCell::default(),
+            noted_send_buffered: Cell::default(),
             timers: RefCell::default(),
             deadline: Cell::default(),
             deadline_timer: Cell::default(),
@@ -297,6 +300,7 @@ impl Register for AsyncSocket {
             dispatcher.set_has_task(key, self.inner.handlers.task.is_set());
         }
         self.start_deadline_timer();
+        self.note_send_buffered();
         // What was read or went wrong before is still to be delivered.
         self.changed();
         Ok(())
@@ -306,6 +310,7 @@ impl Register for AsyncSocket {
         if self.inner.link.is_attached_to(dispatcher) {
             // From now on nobody sends it later.
             self.flush_gathered()?;
+            self.forget_send_buffered();
             self.stop_deadline_timer();
         }
         let descriptor = self.inner.descriptor.get("unregister").ok();

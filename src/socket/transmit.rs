@@ -14,6 +14,9 @@ use crate::status::SocketStatus;
 /// So many bytes leave at once, also while the handler that sends them runs: one system call takes no more gladly.
 const GATHERED_MAX: usize = 64 * 1024;
 
+/// So many bytes may wait for each slow peer, however many there are.
+const FAIR_SHARE: usize = 64 * 1024;
+
 /// Back-pressure begins when so many bytes wait, unless the program says otherwise.
 pub(super) const HIGH_WATER_MARK: usize = 64 * 1024;
 /// It ends when no more than so many are left.
@@ -32,8 +35,9 @@ impl AsyncSocket {
     /// it: then the bytes are dropped.
     ///
     /// # Errors
-    /// `QuotaExceeded` when more would wait than
-    /// [`set_send_buffer_max`](AsyncSocket::set_send_buffer_max) allows: then nothing of `data` is sent.
+    /// `QuotaExceeded` when more would wait than [`set_send_buffer_max`](AsyncSocket::set_send_buffer_max) or, for all
+    /// sockets together, [`send_buffers_max`](crate::DispatcherBuilder::send_buffers_max) allows: then nothing of
+    /// `data` is sent.
     /// `InvalidInput` or `NotConnected` when the program has closed the socket or its sending side, or never
     /// connected it. On a socket that is registered nowhere also those of `send(2)`.
     pub fn send(&self, data: impl AsRef<[u8]>) -> io::Result<usize> {
@@ -60,11 +64,22 @@ impl AsyncSocket {
             return self.send_message(pieces);
         }
         let length = pieces.iter().map(|piece| piece.len()).sum();
-        self.inner.queue.borrow().check_room(length)?;
+        self.check_room(length)?;
         if length > 0 {
             self.send_or_gather(pieces, length)?;
         }
         Ok(self.waiting_length())
+    }
+
+    fn check_room(&self, length: usize) -> io::Result<()> {
+        let queue = self.inner.queue.borrow();
+        queue.check_room(length)?;
+        if queue.len() + length > FAIR_SHARE
+            && let Some((dispatcher, _)) = self.inner.link.get()
+        {
+            return dispatcher.check_send_buffers(length);
+        }
+        Ok(())
     }
 
     fn send_or_gather(&self, pieces: &[IoSlice<'_>], length: usize) -> io::Result<()> {
@@ -81,7 +96,7 @@ impl AsyncSocket {
         pieces.iter().for_each(|piece| queue.push(piece));
         drop(queue);
         if !is_open_to_kernel {
-            self.queue_grew();
+            self.queue_changed();
         } else if !inner.is_in_turn.get()
             && let Some((dispatcher, key)) = inner.link.get()
         {
@@ -102,19 +117,36 @@ impl AsyncSocket {
         match sent {
             Ok(is_all) => {
                 inner.is_send_blocked.set(!is_all);
-                self.queue_grew();
+                self.queue_changed();
                 Ok(())
             }
             Err(error) => {
                 inner.queue.borrow_mut().clear();
+                self.note_send_buffered();
                 self.note_error(error)
             }
         }
     }
 
-    /// More bytes may wait than before.
-    fn queue_grew(&self) {
+    /// Lets the dispatcher know how many bytes wait for the peer.
+    pub(super) fn note_send_buffered(&self) {
+        if let Some((dispatcher, _)) = self.inner.link.get() {
+            let now = self.waiting_length();
+            dispatcher.note_send_buffered(self.inner.noted_send_buffered.replace(now), now);
+        }
+    }
+
+    /// It is registered nowhere from now on.
+    pub(super) fn forget_send_buffered(&self) {
+        if let Some((dispatcher, _)) = self.inner.link.get() {
+            dispatcher.note_send_buffered(self.inner.noted_send_buffered.take(), 0);
+        }
+    }
+
+    /// Other bytes wait than before.
+    fn queue_changed(&self) {
         let inner = &self.inner;
+        self.note_send_buffered();
         if inner.queue.borrow().len() > inner.high_water_mark.get() {
             inner.is_full.set(true);
         }
@@ -156,8 +188,9 @@ impl AsyncSocket {
         Ok(())
     }
 
-    /// How many bytes may wait to be sent; a send that would pass it is refused. Unless set it is 256 KiB, and one
-    /// send may be larger when nothing waits: so ten thousand peers that read nothing cost no more than 2.5 GiB.
+    /// How many bytes may wait to be sent; a send that would pass it is refused. 64 MiB unless set; what all sockets
+    /// of a dispatcher may hold together is
+    /// [`send_buffers_max`](crate::DispatcherBuilder::send_buffers_max).
     pub fn set_send_buffer_max(&self, length_max: usize) {
         self.inner.queue.borrow_mut().set_length_max(length_max);
     }

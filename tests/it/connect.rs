@@ -116,7 +116,6 @@ fn q3_more_than_fits_the_kernel_is_flushed_by_itself_after_connecting() {
     let address = world.peer.listen();
     let (host, port) = host_and_port(&address);
     socket.connect(host, port).expect("connecting starts");
-    socket.set_send_buffer_max(10_000_000);
     socket.send(vec![b'x'; 5_000_000]).expect("it is buffered");
     socket.set_handle_connect(|socket, _| socket.send(vec![b'y'; 5_000_000]).map(drop));
     world.dispatcher.register(&socket).expect("it is open");

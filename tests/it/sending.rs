@@ -16,7 +16,6 @@ fn p11_twenty_megabytes_reach_a_slow_reader_in_order() {
     let world = World::new();
     let (socket, client) = world.connect_paused();
     world.dispatcher.register(&socket).expect("it is open");
-    socket.set_send_buffer_max(LENGTH as usize);
     for piece in pattern(LENGTH).chunks(1_000_003) {
         socket.send(piece).expect("it fits the buffer");
     }
