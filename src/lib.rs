@@ -12,14 +12,18 @@
 //! - A handler may do anything but poll: close, unregister, register, send, replace handlers, of this and of
 //!   other sockets.
 //! - A handler that fails costs its own socket: the error goes to that socket's `handle_error`, then the
-//!   socket is closed, and the others go on.
+//!   socket is closed, and the others go on. Nothing is silent: an error that nobody handles is told by the
+//!   dispatcher ([`Dispatcher::set_handle_error`]).
 //! - [`AsyncSocket::send`] never blocks and keeps the order. What a peer did to its connection is told to the
-//!   peer's socket, not to whoever happens to send to it.
+//!   peer's socket, not to whoever happens to send to it. What a handler sends leaves when it has returned.
+//! - No peer keeps the others waiting: in one turn a socket reads 64 KiB and a listener accepts 64 clients at
+//!   most, the rest comes in the next.
 //! - Lines do not depend on the segments that they arrive in, and the end of a stream is told once.
 //! - What a world can't do is an [`Unsupported`](std::io::ErrorKind::Unsupported) error with the operation,
 //!   the platform and what to do instead. Every other error names the operation too.
-//! - Buffers are bounded: [`AsyncSocket::set_line_length_max`], [`AsyncSocket::set_send_buffer_max`],
-//!   [`DispatcherBuilder::registered_max`].
+//! - Buffers and waits are bounded: [`AsyncSocket::set_line_length_max`], [`AsyncSocket::set_send_buffer_max`],
+//!   [`AsyncSocket::set_connect_timeout`], [`AsyncSocket::set_close_timeout`],
+//!   [`DispatcherBuilder::registered_max`], [`DispatcherBuilder::send_buffers_max`].
 //!
 //! # Where
 //!
