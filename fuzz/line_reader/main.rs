@@ -2,6 +2,9 @@
 
 #![no_main]
 
+#[path = "../../src/buffer_pool.rs"]
+#[allow(dead_code, reason = "the library's own file")]
+mod buffer_pool;
 #[path = "../../src/line.rs"]
 #[allow(dead_code, reason = "the library's own file")]
 mod line;
@@ -27,6 +30,10 @@ enum Action {
     ReadLine,
     /// Raw bytes are read.
     Take { length: u8 },
+    /// Raw bytes are received past the buffer, as it is done when that is empty.
+    Receive(Vec<u8>),
+    /// The turn of the socket ends.
+    Settle,
     /// The stream has ended.
     End,
 }
@@ -57,6 +64,14 @@ impl Tested {
     fn read_line(&mut self) -> Option<Got> {
         let line = self.reader.next_line()?;
         Some(line.map_or(Got::TooLong, |line| Got::Line(line.to_vec())))
+    }
+
+    fn receive(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        let received = bytes.len();
+        let kept = self.reader.received_raw(&mut bytes, received);
+        bytes.truncate(kept);
+        bytes
     }
 
     fn take(&mut self, length: usize) -> Vec<u8> {
@@ -94,6 +109,12 @@ fn run(input: &Input) {
             Action::Take { length } => {
                 assert_eq!(tested.take(usize::from(*length)), model.take(usize::from(*length)));
             }
+            Action::Receive(bytes) if tested.reader.is_empty() => {
+                model.arrive(bytes);
+                assert_eq!(tested.receive(bytes), model.take(bytes.len()));
+            }
+            Action::Receive(_) => {}
+            Action::Settle => tested.reader.settle(),
             Action::End => assert_eq!(tested.reader.take_tail().map(|tail| tail.to_vec()), model.take_tail()),
         }
     }
@@ -113,6 +134,7 @@ fn check_segmentation(input: &Input) {
         for segment in segments {
             tested.arrive(segment);
             got.extend(std::iter::from_fn(|| tested.read_line()));
+            tested.reader.settle();
         }
         got.extend(tested.reader.take_tail().map(|tail| Got::Line(tail.to_vec())));
         got
