@@ -5,8 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::hostcalls;
-use super::poll_oneoff::NO_EVENT;
-use super::subscriptions::clock;
+use super::subscriptions::{NO_EVENT, clock};
 use crate::explained_as;
 
 /// No host is known to take less.

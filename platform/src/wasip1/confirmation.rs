@@ -82,7 +82,7 @@ pub fn is_needed() -> bool {
 /// when it is not, which shows nothing.
 fn is_reported_beside_another(fd: wasi::Fd, direction: Direction) -> Option<bool> {
     const STDERR: wasi::Fd = 2;
-    let mut events = [super::poll_oneoff::NO_EVENT; 3];
+    let mut events = [super::subscriptions::NO_EVENT; 3];
     let subscriptions = [
         single(STDERR, 0, Direction::Write),
         single(fd, 1, direction),
@@ -141,7 +141,7 @@ fn confirm_bytes(fd: wasi::Fd) -> Option<bool> {
 
 /// A single subscription is reported as it is by every host.
 fn is_ready_alone(fd: wasi::Fd, direction: Direction) -> bool {
-    let mut events = [super::poll_oneoff::NO_EVENT; 2];
+    let mut events = [super::subscriptions::NO_EVENT; 2];
     let subscriptions = [single(fd, 0, direction), super::subscriptions::clock(std::time::Duration::ZERO)];
     match hostcalls::poll_oneoff(&subscriptions, &mut events) {
         Ok(count) => events[..count].iter().any(|event| event.userdata == subscriptions[0].userdata),

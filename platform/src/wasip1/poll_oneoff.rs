@@ -6,7 +6,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::capacity::Capacity;
-use super::subscriptions::{CLOCK, Direction, Subscriptions, clock, single, watch_of};
+use super::subscriptions::{CLOCK, Direction, NO_EVENT, Subscriptions, clock, single, watch_of};
 use super::{Descriptor, Interest, Ready, Selector, confirmation, hostcalls, number};
 use crate::error::{nothing_to_wait_for, watched_already};
 
@@ -34,13 +34,6 @@ pub struct PollOneoff {
     /// Which watches the last wait was about.
     found: Vec<usize>,
 }
-
-pub const NO_EVENT: wasi::Event = wasi::Event {
-    userdata: 0,
-    error: wasi::ERRNO_SUCCESS,
-    type_: wasi::EVENTTYPE_CLOCK,
-    fd_readwrite: wasi::EventFdReadwrite { nbytes: 0, flags: 0 },
-};
 
 impl PollOneoff {
     pub fn new() -> PollOneoff {

@@ -6,6 +6,14 @@ use std::time::Duration;
 /// The clock's userdata. Those of watches are `index << 1 | direction`, far below it.
 pub const CLOCK: wasi::Userdata = wasi::Userdata::MAX;
 
+/// Room for an event that the host writes.
+pub const NO_EVENT: wasi::Event = wasi::Event {
+    userdata: 0,
+    error: wasi::ERRNO_SUCCESS,
+    type_: wasi::EVENTTYPE_CLOCK,
+    fd_readwrite: wasi::EventFdReadwrite { nbytes: 0, flags: 0 },
+};
+
 /// A direction of a watch; its value is the low bit of the userdata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
