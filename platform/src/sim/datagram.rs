@@ -1,10 +1,9 @@
 //! Datagram sockets: what is sent arrives whole or not at all.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 
 use super::agenda::Event;
-use super::descriptors::Object;
+use super::descriptors::{DatagramSocket, Object};
 use super::state::{State, matches};
 use crate::{Address, Domain};
 
@@ -13,25 +12,6 @@ const QUEUE_LENGTH_MAX: usize = 512;
 
 /// The most that one carries (UDP over IPv4).
 const DATAGRAM_LENGTH_MAX: usize = 65_507;
-
-pub struct DatagramSocket {
-    pub domain: Domain,
-    pub bound: Option<Address>,
-    pub peer: Option<Address>,
-    pub queue: VecDeque<(Address, Vec<u8>)>,
-    /// What a datagram that was sent before ran into; told once.
-    pub error: Option<ErrorKind>,
-}
-
-impl DatagramSocket {
-    pub fn new(domain: Domain) -> DatagramSocket {
-        DatagramSocket { domain, bound: None, peer: None, queue: VecDeque::new(), error: None }
-    }
-
-    pub fn is_readable(&self) -> bool {
-        !self.queue.is_empty() || self.error.is_some()
-    }
-}
 
 impl State {
     pub fn datagram(&mut self, number: usize) -> io::Result<&mut DatagramSocket> {

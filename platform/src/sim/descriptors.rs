@@ -2,10 +2,9 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::io;
+use std::io::{self, ErrorKind};
 
 use super::connection::EndId;
-use super::datagram::DatagramSocket;
 use crate::{Address, Domain, IntegerOption, SocketOption};
 
 /// The numbers below are standard input, output and error.
@@ -35,6 +34,25 @@ pub struct Listener {
     /// Connections that wait to be accepted.
     pub backlog: VecDeque<usize>,
     pub backlog_max: usize,
+}
+
+pub struct DatagramSocket {
+    pub domain: Domain,
+    pub bound: Option<Address>,
+    pub peer: Option<Address>,
+    pub queue: VecDeque<(Address, Vec<u8>)>,
+    /// What a datagram that was sent before ran into; told once.
+    pub error: Option<ErrorKind>,
+}
+
+impl DatagramSocket {
+    pub fn new(domain: Domain) -> DatagramSocket {
+        DatagramSocket { domain, bound: None, peer: None, queue: VecDeque::new(), error: None }
+    }
+
+    pub fn is_readable(&self) -> bool {
+        !self.queue.is_empty() || self.error.is_some()
+    }
 }
 
 pub struct Open {

@@ -97,7 +97,7 @@ impl State {
 
     pub fn open_socket(&mut self, domain: Domain, kind: Type) -> usize {
         let number = self.descriptors.open(match kind {
-            Type::Datagram => Object::Datagram(super::datagram::DatagramSocket::new(domain)),
+            Type::Datagram => Object::Datagram(super::descriptors::DatagramSocket::new(domain)),
             _ => Object::Idle { domain, bound: None },
         });
         if kind == Type::Stream && domain != Domain::Unix {
