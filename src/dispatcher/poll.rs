@@ -227,15 +227,18 @@ impl Dispatcher {
     /// whether a handler was called.
     fn end_phase(&self) -> bool {
         let mut called = false;
+        let mut index = 0;
         loop {
-            let next = self.shared.unflushed.borrow_mut().pop();
+            let next = self.shared.unflushed.borrow().get(index).copied();
             let Some(key) = next else { break };
+            index += 1;
             let source = self.shared.entries.borrow().get(key).map(|entry| {
                 entry.is_unflushed.set(false);
                 entry.source.clone()
             });
             called |= source.is_some_and(|source| source.flush(self));
         }
+        self.shared.unflushed.borrow_mut().clear();
         self.run_deferred() || called
     }
 

@@ -27,7 +27,7 @@ impl AsyncSocket {
             write: inner.write.get(),
             has_read_handler: read_handler.is_set(),
             has_write_handler: inner.handlers.write.is_set(),
-            is_paused: inner.is_paused.get(),
+            is_paused: inner.is_paused.get() || inner.is_muted.get(),
             has_unread: inner.reader.borrow().has_unread(),
             is_send_blocked: inner.is_send_blocked.get(),
             has_error,
@@ -182,7 +182,12 @@ impl Served for AsyncSocket {
     }
 
     fn description(&self) -> String {
-        format!("socket {self} ({})", self.id())
+        let id = self.id();
+        match (self.local_addr(), self.peer_addr()) {
+            (Ok(local), Ok(peer)) => format!("socket {local} with {peer} ({id})"),
+            (Ok(local), Err(_)) => format!("socket {local} ({id})"),
+            _ => format!("{self} ({id})"),
+        }
     }
 
     /// As for everything else, except that the program has lost a listener when nobody handles its error: that comes

@@ -13,7 +13,7 @@ use super::AsyncSocket;
 use super::state::{ReadSide, WriteSide};
 use crate::buffer_pool::{give_receive_buffer, take_receive_buffer};
 use crate::dispatcher::Dispatcher;
-use crate::error::{closed, named};
+use crate::error::{closed, in_operation, named};
 use crate::served::Served;
 use crate::status::SocketStatus;
 
@@ -60,7 +60,10 @@ impl AsyncSocket {
         inner.handlers.clear();
         if let (Some(mut gone), Some((dispatcher, _))) = (gone, dispatcher) {
             let socket = self.clone();
-            dispatcher.defer(move |dispatcher| gone(&socket, dispatcher));
+            dispatcher.defer(move |dispatcher| {
+                let result = gone(&socket, dispatcher);
+                result.map_err(|error| in_operation(&format!("{}: handle_gone", socket.description()), error))
+            });
         }
         closed.map_err(|error| named("close", error))
     }

@@ -142,7 +142,7 @@ impl AsyncSocket {
         }
         let inner = &self.inner;
         let turn = inner.link.turn();
-        while inner.turn.left(turn) > 0 && !inner.is_paused.get() {
+        while inner.turn.left(turn) > 0 && !inner.is_muted.get() {
             inner.turn.spend(ACCEPT_COST);
             match self.with_open_descriptor("accept_addr", |platform, socket| platform.accept(socket)) {
                 Ok((descriptor, peer)) => {
@@ -216,7 +216,7 @@ impl AsyncSocket {
 
     fn mute(&self) {
         if let Some((dispatcher, key)) = self.inner.link.get() {
-            self.inner.is_paused.set(true);
+            self.inner.is_muted.set(true);
             // One timer for each listener, whatever happens meanwhile: it ends the one before.
             self.set_deadline(Some(MUTE_TIME));
             dispatcher.mute(key);
@@ -226,7 +226,7 @@ impl AsyncSocket {
     /// A descriptor may be free again.
     pub(super) fn accept_again(&self) {
         self.set_deadline(None);
-        self.inner.is_paused.set(false);
+        self.inner.is_muted.set(false);
         self.changed();
     }
 }

@@ -114,8 +114,10 @@ pub(crate) struct Inner {
     low_water_mark: Cell<usize>,
     /// Its handlers are being called: what they change takes effect when they have returned.
     is_in_turn: Cell<bool>,
-    /// Reading is paused; of a listener: it ran out of descriptors.
+    /// Reading or accepting is paused by the program.
     is_paused: Cell<bool>,
+    /// Of a listener: it ran out of descriptors, until one may be free.
+    is_muted: Cell<bool>,
     /// Lines are read byte by byte.
     is_unbuffered: Cell<bool>,
     /// The kernel had no room for all that was sent.
@@ -195,6 +197,7 @@ impl AsyncSocket {
             low_water_mark: Cell::new(transmit::LOW_WATER_MARK),
             is_in_turn: Cell::default(),
             is_paused: Cell::default(),
+            is_muted: Cell::default(),
             is_unbuffered: Cell::default(),
             is_send_blocked: Cell::default(),
             is_full: Cell::default(),

@@ -190,7 +190,8 @@ impl AsyncSocket {
 
     /// Stops reading: the socket is not watched for it, its read handler is not called and its end is not told,
     /// until [`resume_reading`](AsyncSocket::resume_reading). What has arrived stays where it is, and TCP tells the
-    /// peer to wait. Sending goes on; a reset is told when something is sent.
+    /// peer to wait. Sending goes on; a reset is told when something is sent. A listener accepts nobody meanwhile;
+    /// who connects waits in its backlog.
     pub fn pause_reading(&self) {
         self.inner.is_paused.set(true);
         self.changed();
@@ -199,17 +200,14 @@ impl AsyncSocket {
     /// Reads again after [`pause_reading`](AsyncSocket::pause_reading). What has arrived meanwhile is delivered in
     /// the next poll.
     pub fn resume_reading(&self) {
-        // A listener that ran out of descriptors has its own end of the pause.
-        if !self.is_listening() {
-            self.inner.is_paused.set(false);
-            self.changed();
-        }
+        self.inner.is_paused.set(false);
+        self.changed();
     }
 
     /// Whether [`pause_reading`](AsyncSocket::pause_reading) was called, and not taken back.
     #[must_use]
     pub fn is_reading_paused(&self) -> bool {
-        self.inner.is_paused.get() && !self.is_listening()
+        self.inner.is_paused.get()
     }
 
     /// Receives once, and notes what that says about the reading side: the end of the stream and errors, so that
