@@ -112,8 +112,7 @@ impl AsyncSocket {
 
     /// Once, when the peer is done and every line was read.
     fn tell_end(&self, dispatcher: &Dispatcher) -> bool {
-        let is_due = self.inner.read.get() == ReadSide::Ended && self.state().wants().deliver_now;
-        if !is_due || self.inner.reader.borrow().has_unread() {
+        if !self.state().is_end_due() {
             return false;
         }
         self.inner.read.set(ReadSide::Told);
