@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use selectio::sim::{Client, Entered, Faults, Network};
 use selectio::{AsyncSocket, Delegate, Dispatcher, pipe};
+use selectio_platform::{Backend, Found, this_target};
 
 use crate::support::Log;
 
@@ -96,8 +97,8 @@ impl Scene {
 
 /// Lets what is on its way arrive.
 fn sleep(time: Duration) {
-    let mut selector = selectio_platform::this_target().selector().expect("a selector");
-    selector.select(Some(time), &mut Vec::new()).expect("waiting works");
+    let mut selector = this_target().selector(Backend::Default).expect("a selector");
+    selector.select(Some(time), &mut Found::default()).expect("waiting works");
 }
 
 fn address_of(listener: &AsyncSocket) -> std::net::SocketAddr {
