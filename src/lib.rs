@@ -68,7 +68,7 @@ pub use registration::Register;
 pub use remote::Remote;
 pub use selectio_platform::sim;
 pub use selectio_platform::{
-    Address, Descriptor, Domain, IntegerOption, Protocol, Shutdown, SocketOption, Type, raw_os_error,
+    Address, Backend, Descriptor, Domain, IntegerOption, Protocol, Shutdown, SocketOption, Type, raw_os_error,
 };
 pub use socket::{AsyncSocket, Blocking, pipe};
 pub use status::SocketStatus;

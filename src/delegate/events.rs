@@ -85,15 +85,12 @@ impl Served for Delegate {
 
 impl Source for Inner {
     fn on_ready(self: Rc<Self>, ready: Ready, key: Key, dispatcher: &Dispatcher) -> bool {
-        let delegate = Delegate { inner: self };
-        let was_called = delegate.serve(&ready, key, dispatcher);
-        match ready.error {
-            Some(error) if delegate.inner.link.is(key) => {
-                delegate.fail(error, dispatcher);
-                true
-            }
-            _ => was_called,
-        }
+        Delegate { inner: self }.serve(&ready, key, dispatcher)
+    }
+
+    fn on_failure(self: Rc<Self>, error: io::Error, dispatcher: &Dispatcher) -> bool {
+        Delegate { inner: self }.fail(error, dispatcher);
+        true
     }
 
     fn has_pending(self: Rc<Self>) -> bool {

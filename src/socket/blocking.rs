@@ -119,9 +119,7 @@ impl Blocking {
             }
             let state = State { has_read_handler: is_reading, is_paused: false, ..socket.state() };
             socket.with_open_descriptor(operation, |platform, descriptor| {
-                let mut selector = platform.selector()?;
-                selector.add(descriptor, 0, state.wants().watch)?;
-                selector.select(Some(left), &mut Vec::new())
+                platform.wait(descriptor, state.wants().watch, Some(left))
             })?;
         }
     }

@@ -211,16 +211,14 @@ impl Served for AsyncSocket {
 impl Source for Inner {
     fn on_ready(self: Rc<Self>, ready: Ready, key: Key, dispatcher: &Dispatcher) -> bool {
         let socket = AsyncSocket { inner: self };
+        socket.take_turn(dispatcher, || socket.serve(&ready, key, dispatcher))
+    }
+
+    fn on_failure(self: Rc<Self>, error: io::Error, dispatcher: &Dispatcher) -> bool {
+        let socket = AsyncSocket { inner: self };
         socket.take_turn(dispatcher, || {
-            let was_called = socket.serve(&ready, key, dispatcher);
-            // The platform says this once (C5), so it is not put off.
-            match ready.error {
-                Some(error) if socket.inner.link.is(key) => {
-                    socket.fail(error, dispatcher);
-                    true
-                }
-                _ => was_called,
-            }
+            socket.fail(error, dispatcher);
+            true
         })
     }
 

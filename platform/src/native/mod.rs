@@ -1,10 +1,9 @@
-//! The native world: sockets of the program's own, waited for with `select(2)`.
+//! The native world: sockets of the program's own, waited for with what the system has.
 
 mod accept;
 mod activation;
-mod fd_set;
 mod options;
-mod select;
+mod selector;
 mod signals;
 mod socket_file;
 mod sockets;
@@ -20,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::{
-    Address, Caps, Connect, Descriptor, Domain, IntegerOption, Interest, Platform, Preopen, Protocol, Ready, Selector,
+    Address, Backend, Caps, Connect, Descriptor, Domain, IntegerOption, Platform, Preopen, Protocol, Selector,
     Shutdown, SocketOption, Type, Wake,
 };
 
@@ -41,8 +40,8 @@ impl Platform for Native {
         ORIGIN.get_or_init(Instant::now).elapsed()
     }
 
-    fn selector(&self) -> io::Result<Box<dyn Selector>> {
-        Ok(Box::new(select::Select::new()))
+    fn selector(&self, backend: Backend) -> io::Result<Box<dyn Selector>> {
+        selector::new(backend)
     }
 
     fn take_preopened(&self, wanted: &mut dyn FnMut(&Preopen) -> bool) -> io::Result<Option<Preopen>> {

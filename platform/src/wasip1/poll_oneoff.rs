@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::capacity::Capacity;
 use super::subscriptions::{CLOCK, Direction, NO_EVENT, Subscriptions, clock, single, watch_of};
-use super::{Descriptor, Interest, Ready, Selector, confirmation, hostcalls, number};
+use super::{Descriptor, Found, Interest, Ready, Selector, confirmation, hostcalls, number};
 use crate::error::{nothing_to_wait_for, watched_already};
 
 struct Watch {
     fd: wasi::Fd,
     key: u64,
-    /// Position in the order of `add`: what `ready` is sorted by.
-    order: u64,
     /// Where its entries are in the subscription array, by direction.
     positions: [Option<usize>; 2],
     readable: bool,
@@ -30,7 +28,6 @@ pub struct PollOneoff {
     unused: Vec<usize>,
     index_of: HashMap<wasi::Fd, usize>,
     capacity: Capacity,
-    next_order: u64,
     /// Which watches the last wait was about.
     found: Vec<usize>,
 }
@@ -44,7 +41,6 @@ impl PollOneoff {
             unused: Vec::new(),
             index_of: HashMap::new(),
             capacity: Capacity::new(),
-            next_order: 0,
             found: Vec::new(),
         }
     }
@@ -151,19 +147,15 @@ impl PollOneoff {
         }
     }
 
-    /// Turns the notes into answers, in order of `add`.
-    fn collect(&mut self, ready: &mut Vec<Ready>) {
-        let watches = &mut self.watches;
-        self.found.sort_unstable_by_key(|&index| watches[index].as_ref().map(|watch| watch.order));
+    /// Turns the notes into answers.
+    fn collect(&mut self, found: &mut Found) {
         for index in self.found.drain(..) {
-            let Some(watch) = &mut watches[index] else { continue };
-            let error = watch.error.take().map(hostcalls::to_error);
-            ready.push(Ready {
-                key: watch.key,
-                readable: std::mem::take(&mut watch.readable) && error.is_none(),
-                writable: std::mem::take(&mut watch.writable) && error.is_none(),
-                error,
-            });
+            let Some(watch) = &mut self.watches[index] else { continue };
+            let (readable, writable) = (std::mem::take(&mut watch.readable), std::mem::take(&mut watch.writable));
+            match watch.error.take() {
+                Some(errno) => found.errors.push((watch.key, hostcalls::to_error(errno))),
+                None => found.ready.push(Ready { key: watch.key, readable, writable }),
+            }
         }
     }
 
@@ -179,6 +171,10 @@ impl PollOneoff {
 }
 
 impl Selector for PollOneoff {
+    fn name(&self) -> &'static str {
+        "poll_oneoff"
+    }
+
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
         let fd = number(descriptor)?;
         if self.index_of.contains_key(&fd) {
@@ -186,16 +182,7 @@ impl Selector for PollOneoff {
         }
         // For both directions: once it is watched, a change of interest can't be refused.
         self.capacity.ensure(2 * (self.index_of.len() + 1))?;
-        let watch = Watch {
-            fd,
-            key,
-            order: self.next_order,
-            positions: [None, None],
-            readable: false,
-            writable: false,
-            error: None,
-        };
-        self.next_order += 1;
+        let watch = Watch { fd, key, positions: [None, None], readable: false, writable: false, error: None };
         let index = match self.unused.pop() {
             Some(index) => {
                 self.watches[index] = Some(watch);
@@ -226,8 +213,8 @@ impl Selector for PollOneoff {
         Ok(())
     }
 
-    fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
-        ready.clear();
+    fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()> {
+        found.clear();
         if self.subscriptions.is_empty() && timeout.is_none() {
             // Hosts answer inval to this, or hang.
             return Err(nothing_to_wait_for());
@@ -256,7 +243,7 @@ impl Selector for PollOneoff {
             left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if !self.found.is_empty() || left == Some(Duration::ZERO) {
                 self.silence_failed();
-                self.collect(ready);
+                self.collect(found);
                 return Ok(());
             }
         }

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use selectio::Dispatcher;
 use selectio::sim::{Faults, Network};
-use selectio_platform::this_target;
+use selectio_platform::{Backend, Found, this_target};
 
 use self::calls::Calls;
 use self::crowd::Crowd;
@@ -174,6 +174,7 @@ impl Run {
 
 /// Gives the outside the time that it needs for what is on its way.
 fn let_arrive() -> Result<(), String> {
-    let waited = this_target().selector().and_then(|mut selector| selector.select(Some(SETTLE_TIME), &mut Vec::new()));
+    let selector = this_target().selector(Backend::Default);
+    let waited = selector.and_then(|mut selector| selector.select(Some(SETTLE_TIME), &mut Found::default()));
     waited.map_err(|error| format!("waiting: {error}"))
 }

@@ -3,24 +3,17 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::fd_set::FdSet;
-use super::syscalls;
-use super::{Descriptor, Interest, Ready, Selector};
 use crate::error::{nothing_to_wait_for, watched_already};
-
-struct Watch {
-    key: u64,
-    /// Position in the order of `add`: what `ready` is sorted by.
-    order: u64,
-}
+use crate::native::syscalls;
+use crate::{Descriptor, Found, Interest, Ready, Selector};
 
 #[derive(Default)]
 pub struct Select {
-    /// Indexed by descriptor number.
-    watches: Vec<Option<Watch>>,
-    next_order: u64,
+    /// The keys, indexed by descriptor number.
+    watches: Vec<Option<u64>>,
     /// One above the highest watched descriptor.
     fd_limit: RawFd,
     /// How many directions are watched, over all descriptors.
@@ -29,8 +22,6 @@ pub struct Select {
     write: FdSet,
     readable: FdSet,
     writable: FdSet,
-    /// What the last wait found, by `(order, fd)`.
-    found: Vec<(u64, RawFd)>,
 }
 
 impl Select {
@@ -65,43 +56,35 @@ impl Select {
         syscalls::select(self.fd_limit, &mut self.readable, &mut self.writable, timeout)
     }
 
-    fn collect(&mut self, ready: &mut Vec<Ready>) {
-        let (watches, found) = (&self.watches, &mut self.found);
-        found.clear();
+    fn collect(&self, found: &mut Found) {
         self.readable.for_each_in_either(&self.writable, self.fd_limit, |fd| {
-            if let Some(Some(watch)) = watches.get(fd as usize) {
-                found.push((watch.order, fd));
+            if let Some(Some(key)) = self.watches.get(fd as usize) {
+                let (readable, writable) = (self.readable.contains(fd), self.writable.contains(fd));
+                found.ready.push(Ready { key: *key, readable, writable });
             }
         });
-        found.sort_unstable();
-        ready.extend(found.iter().filter_map(|&(_, fd)| {
-            let watch = watches[fd as usize].as_ref()?;
-            let (readable, writable) = (self.readable.contains(fd), self.writable.contains(fd));
-            Some(Ready { key: watch.key, readable, writable, error: None })
-        }));
     }
 
     /// After EBADF for the whole call: finds whose descriptor is gone, and watches it no longer.
-    fn collect_closed(&mut self, ready: &mut Vec<Ready>) {
-        let (watches, found) = (&self.watches, &mut self.found);
-        found.clear();
+    fn collect_closed(&mut self, found: &mut Found) {
+        let mut closed = Vec::new();
         self.read.for_each_in_either(&self.write, self.fd_limit, |fd| {
-            if let (Some(Some(watch)), false) = (watches.get(fd as usize), syscalls::is_open(fd)) {
-                found.push((watch.order, fd));
+            if let (Some(Some(key)), false) = (self.watches.get(fd as usize), syscalls::is_open(fd)) {
+                found.errors.push((*key, io::Error::from_raw_os_error(libc::EBADF)));
+                closed.push(fd);
             }
         });
-        found.sort_unstable();
-        for (_, fd) in std::mem::take(&mut self.found) {
-            if let Some(watch) = &self.watches[fd as usize] {
-                let error = Some(io::Error::from_raw_os_error(libc::EBADF));
-                ready.push(Ready { key: watch.key, readable: false, writable: false, error });
-            }
+        for fd in closed {
             self.set_interest(fd, Interest::NONE);
         }
     }
 }
 
 impl Selector for Select {
+    fn name(&self) -> &'static str {
+        "select"
+    }
+
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
         let fd = descriptor.fd()?.as_raw_fd();
         if self.is_watched(fd) {
@@ -109,13 +92,12 @@ impl Selector for Select {
         }
         syscalls::check_selectable(fd)?;
         if self.watches.len() <= fd as usize {
-            self.watches.resize_with(fd as usize + 1, || None);
+            self.watches.resize(fd as usize + 1, None);
         }
         for set in [&mut self.read, &mut self.write, &mut self.readable, &mut self.writable] {
             set.reserve(fd);
         }
-        self.watches[fd as usize] = Some(Watch { key, order: self.next_order });
-        self.next_order += 1;
+        self.watches[fd as usize] = Some(key);
         self.fd_limit = self.fd_limit.max(fd + 1);
         self.set_interest(fd, interest);
         Ok(())
@@ -139,30 +121,22 @@ impl Selector for Select {
         Ok(())
     }
 
-    fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
-        ready.clear();
+    fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()> {
+        found.clear();
         if self.interest_count == 0 && timeout.is_none() {
             return Err(nothing_to_wait_for());
         }
-        let mut left = timeout;
-        // `None` past the end of the clock is as good as for ever.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        loop {
-            match self.wait_once(left) {
-                Ok(0) => return Ok(()),
-                Ok(_) => {
-                    self.collect(ready);
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                    left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-                }
-                Err(error) if error.raw_os_error() == Some(libc::EBADF) => {
-                    self.collect_closed(ready);
-                    return if ready.is_empty() { Err(error) } else { Ok(()) };
-                }
-                Err(error) => return Err(error),
+        match super::uninterrupted(timeout, |left| self.wait_once(left)) {
+            Ok(0) => Ok(()),
+            Ok(_) => {
+                self.collect(found);
+                Ok(())
             }
+            Err(error) if error.raw_os_error() == Some(libc::EBADF) => {
+                self.collect_closed(found);
+                if found.is_empty() { Err(error) } else { Ok(()) }
+            }
+            Err(error) => Err(error),
         }
     }
 }
@@ -200,10 +174,10 @@ mod tests {
                     std::thread::sleep(Duration::from_millis(5));
                 }
             });
-            let (mut selector, mut ready) = (Select::new(), Vec::new());
+            let (mut selector, mut found) = (Select::new(), Found::default());
             let start = Native.now();
-            selector.select(Some(timeout), &mut ready).expect("an interruption never shows");
-            assert!(ready.is_empty() && Native.now() - start >= timeout);
+            selector.select(Some(timeout), &mut found).expect("an interruption never shows");
+            assert!(found.is_empty() && Native.now() - start >= timeout);
             done.store(true, Ordering::Relaxed);
         });
         assert!(SIGNALS.load(Ordering::Relaxed) > 1, "it was interrupted");
