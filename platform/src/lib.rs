@@ -38,6 +38,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod change_note;
 mod descriptor;
 mod error;
 #[cfg(any(unix, target_os = "wasi"))]
