@@ -19,8 +19,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::{
-    Address, Backend, Caps, Connect, Descriptor, Domain, IntegerOption, Platform, Preopen, Protocol, Selector,
-    Shutdown, SocketOption, Type, Wake,
+    Address, Backend, Caps, Connect, Descriptor, Domain, IntegerOption, Interest, Platform, Preopen, Protocol,
+    Selector, Shutdown, SocketOption, Type, Wake,
 };
 
 /// Unix, with everything that the boundary names.
@@ -42,6 +42,10 @@ impl Platform for Native {
 
     fn selector(&self, backend: Backend) -> io::Result<Box<dyn Selector>> {
         selector::new(backend)
+    }
+
+    fn wait(&self, descriptor: &Descriptor, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
+        selector::single::wait(descriptor, interest, timeout)
     }
 
     fn take_preopened(&self, wanted: &mut dyn FnMut(&Preopen) -> bool) -> io::Result<Option<Preopen>> {

@@ -1,19 +1,125 @@
-//! Waiting: which mechanism a program waits with.
+//! Waiting: the mechanisms that a native program can wait with, and which of them it does.
+//!
+//! A mechanism works on the system's numbers, and [`ByDescriptor`] makes a selector of it. `select` and `epoll` are
+//! each a file of their own; `polling` adapts the crate of that name, which knows the other systems' mechanisms.
 
 pub mod fd_set;
 mod select;
+pub mod single;
+mod watches;
 
+use std::env;
+use std::ffi::OsStr;
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use crate::error::no_such_backend;
-use crate::{Backend, Selector};
+use crate::{Backend, Descriptor, Found, Interest, Selector};
+
+cfg_if::cfg_if! {
+    if #[cfg(any(target_os = "linux", target_os = "android"))] {
+        mod epoll;
+        mod epoll_calls;
+
+        /// With eight descriptors it costs what `select` costs, with more of them less.
+        fn system_default() -> io::Result<Box<dyn Selector>> {
+            boxed(epoll::Epoll::new()?)
+        }
+
+        fn epoll() -> io::Result<Box<dyn Selector>> {
+            boxed(epoll::Epoll::new()?)
+        }
+    } else {
+        fn system_default() -> io::Result<Box<dyn Selector>> {
+            boxed(select::Select::new())
+        }
+
+        fn epoll() -> io::Result<Box<dyn Selector>> {
+            Err(no_such_backend(Backend::Epoll, "this system"))
+        }
+    }
+}
+
+/// Chooses the backend where the program doesn't, so that the same tests run on each.
+const VARIABLE: &str = "SELECTIO_BACKEND";
+
+/// How the system names what is watched.
+type Source = RawFd;
+
+fn source(descriptor: &Descriptor) -> io::Result<Source> {
+    Ok(descriptor.fd()?.as_raw_fd())
+}
 
 /// A new selector that waits with `backend`.
 pub fn new(backend: Backend) -> io::Result<Box<dyn Selector>> {
+    match (backend, env::var_os(VARIABLE)) {
+        (Backend::Default, None) => system_default(),
+        (Backend::Default, Some(name)) => with(named(&name)?),
+        _ => with(backend),
+    }
+}
+
+fn with(backend: Backend) -> io::Result<Box<dyn Selector>> {
     match backend {
-        Backend::Default | Backend::Select => Ok(Box::new(select::Select::new())),
-        Backend::Epoll | Backend::Polling => Err(no_such_backend(backend, "this system")),
+        Backend::Default => system_default(),
+        Backend::Select => boxed(select::Select::new()),
+        Backend::Epoll => epoll(),
+        Backend::Polling => Err(no_such_backend(Backend::Polling, "this system")),
+    }
+}
+
+fn named(name: &OsStr) -> io::Result<Backend> {
+    match name.to_str() {
+        Some("select") => Ok(Backend::Select),
+        Some("epoll") => Ok(Backend::Epoll),
+        Some("polling") => Ok(Backend::Polling),
+        _ => {
+            let text = format!(
+                "{VARIABLE} is {}, which is no backend: set it to select, epoll or polling, or unset it",
+                name.display()
+            );
+            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        }
+    }
+}
+
+fn boxed(mechanism: impl Mechanism + 'static) -> io::Result<Box<dyn Selector>> {
+    Ok(Box::new(ByDescriptor(mechanism)))
+}
+
+/// What [`Selector`] is, on the system's numbers.
+trait Mechanism {
+    fn name(&self) -> &'static str;
+    fn add(&mut self, source: Source, key: u64, interest: Interest) -> io::Result<()>;
+    fn modify(&mut self, source: Source, interest: Interest) -> io::Result<()>;
+    fn remove(&mut self, source: Source) -> io::Result<()>;
+    fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()>;
+}
+
+/// A mechanism as a selector.
+struct ByDescriptor<M>(M);
+
+impl<M: Mechanism> Selector for ByDescriptor<M> {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
+        self.0.add(source(descriptor)?, key, interest)
+    }
+
+    fn modify(&mut self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
+        self.0.modify(source(descriptor)?, interest)
+    }
+
+    fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()> {
+        self.0.remove(source(descriptor)?)
+    }
+
+    fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()> {
+        found.clear();
+        self.0.select(timeout, found)
     }
 }
 
@@ -35,4 +141,10 @@ fn uninterrupted<T>(
             answer => return answer,
         }
     }
+}
+
+/// Milliseconds for a system call that counts those, rounded up (C8); -1 waits for ever.
+fn in_milliseconds(timeout: Option<Duration>) -> libc::c_int {
+    let rounded = timeout.map(|timeout| timeout.as_nanos().div_ceil(1_000_000));
+    rounded.map_or(-1, |timeout| libc::c_int::try_from(timeout).unwrap_or(libc::c_int::MAX))
 }

@@ -1,14 +1,15 @@
-//! `select(2)` as a selector: two sets of interest that live from call to call, and a copy of each that
+//! `select(2)` as a mechanism: two sets of interest that live from call to call, and a copy of each that
 //! the kernel answers in.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::time::Duration;
 
 use super::fd_set::FdSet;
+use super::{Mechanism, Source, uninterrupted};
 use crate::error::{nothing_to_wait_for, watched_already};
 use crate::native::syscalls;
-use crate::{Descriptor, Found, Interest, Ready, Selector};
+use crate::{Found, Interest, Ready};
 
 #[derive(Default)]
 pub struct Select {
@@ -80,13 +81,12 @@ impl Select {
     }
 }
 
-impl Selector for Select {
+impl Mechanism for Select {
     fn name(&self) -> &'static str {
         "select"
     }
 
-    fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
-        let fd = descriptor.fd()?.as_raw_fd();
+    fn add(&mut self, fd: Source, key: u64, interest: Interest) -> io::Result<()> {
         if self.is_watched(fd) {
             return Err(watched_already());
         }
@@ -103,8 +103,7 @@ impl Selector for Select {
         Ok(())
     }
 
-    fn modify(&mut self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
-        let fd = descriptor.fd()?.as_raw_fd();
+    fn modify(&mut self, fd: Source, interest: Interest) -> io::Result<()> {
         if !self.is_watched(fd) {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -112,8 +111,7 @@ impl Selector for Select {
         Ok(())
     }
 
-    fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()> {
-        let fd = descriptor.fd()?.as_raw_fd();
+    fn remove(&mut self, fd: Source) -> io::Result<()> {
         if !self.is_watched(fd) {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -122,11 +120,10 @@ impl Selector for Select {
     }
 
     fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()> {
-        found.clear();
         if self.interest_count == 0 && timeout.is_none() {
             return Err(nothing_to_wait_for());
         }
-        match super::uninterrupted(timeout, |left| self.wait_once(left)) {
+        match uninterrupted(timeout, |left| self.wait_once(left)) {
             Ok(0) => Ok(()),
             Ok(_) => {
                 self.collect(found);
@@ -138,48 +135,5 @@ impl Selector for Select {
             }
             Err(error) => Err(error),
         }
-    }
-}
-
-#[cfg(test)]
-#[allow(unsafe_code, reason = "only a signal to this very thread interrupts its wait")]
-mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-
-    use super::*;
-    use crate::Platform;
-    use crate::native::Native;
-
-    static SIGNALS: AtomicU32 = AtomicU32::new(0);
-
-    extern "C" fn count(_signal: libc::c_int) {
-        SIGNALS.fetch_add(1, Ordering::Relaxed);
-    }
-
-    #[test]
-    fn c3_an_interrupted_wait_goes_on_with_the_time_that_is_left() {
-        let handler: extern "C" fn(libc::c_int) = count;
-        // SAFETY: the handler only touches an atomic; pthread_self has no conditions.
-        let waiting = unsafe {
-            libc::signal(libc::SIGUSR1, handler as libc::sighandler_t);
-            libc::pthread_self()
-        };
-        let done = AtomicBool::new(false);
-        let timeout = Duration::from_millis(100);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    // SAFETY: the scope keeps the thread alive.
-                    unsafe { libc::pthread_kill(waiting, libc::SIGUSR1) };
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-            });
-            let (mut selector, mut found) = (Select::new(), Found::default());
-            let start = Native.now();
-            selector.select(Some(timeout), &mut found).expect("an interruption never shows");
-            assert!(found.is_empty() && Native.now() - start >= timeout);
-            done.store(true, Ordering::Relaxed);
-        });
-        assert!(SIGNALS.load(Ordering::Relaxed) > 1, "it was interrupted");
     }
 }
