@@ -66,6 +66,7 @@ pub use types::{
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod native;
+        pub use native::FdSelector;
         fn of_target() -> Rc<dyn Platform> {
             Rc::new(native::Native)
         }
