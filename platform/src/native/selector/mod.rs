@@ -3,6 +3,7 @@
 //! A mechanism works on the system's numbers, and [`ByDescriptor`] makes a selector of it. `select` and `epoll` are
 //! each a file of their own; `polling` adapts the crate of that name, which knows the other systems' mechanisms.
 
+mod by_fd;
 pub mod fd_set;
 mod select;
 pub mod single;
@@ -14,6 +15,8 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
+pub use by_fd::FdSelector;
+
 use crate::error::no_such_backend;
 use crate::{Backend, Descriptor, Found, Interest, Selector};
 
@@ -23,16 +26,16 @@ cfg_if::cfg_if! {
         mod epoll_calls;
 
         /// With eight descriptors it costs what `select` costs, with more of them less.
-        fn system_default() -> io::Result<Box<dyn Selector>> {
-            boxed(epoll::Epoll::new()?)
+        fn system_default() -> io::Result<Box<dyn Mechanism + Send>> {
+            Ok(Box::new(epoll::Epoll::new()?))
         }
 
         fn epoll() -> io::Result<Box<dyn Selector>> {
             boxed(epoll::Epoll::new()?)
         }
     } else {
-        fn system_default() -> io::Result<Box<dyn Selector>> {
-            boxed(select::Select::new())
+        fn system_default() -> io::Result<Box<dyn Mechanism + Send>> {
+            Ok(Box::new(select::Select::new()))
         }
 
         fn epoll() -> io::Result<Box<dyn Selector>> {
@@ -54,7 +57,7 @@ fn source(descriptor: &Descriptor) -> io::Result<Source> {
 /// A new selector that waits with `backend`.
 pub fn new(backend: Backend) -> io::Result<Box<dyn Selector>> {
     match (backend, env::var_os(VARIABLE)) {
-        (Backend::Default, None) => system_default(),
+        (Backend::Default, None) => with(Backend::Default),
         (Backend::Default, Some(name)) => with(named(&name)?),
         _ => with(backend),
     }
@@ -62,7 +65,7 @@ pub fn new(backend: Backend) -> io::Result<Box<dyn Selector>> {
 
 fn with(backend: Backend) -> io::Result<Box<dyn Selector>> {
     match backend {
-        Backend::Default => system_default(),
+        Backend::Default => boxed(system_default()?),
         Backend::Select => boxed(select::Select::new()),
         Backend::Epoll => epoll(),
         Backend::Polling => Err(no_such_backend(Backend::Polling, "this system")),
@@ -95,6 +98,28 @@ trait Mechanism {
     fn modify(&mut self, source: Source, interest: Interest) -> io::Result<()>;
     fn remove(&mut self, source: Source) -> io::Result<()>;
     fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()>;
+}
+
+impl<M: Mechanism + ?Sized> Mechanism for Box<M> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn add(&mut self, source: Source, key: u64, interest: Interest) -> io::Result<()> {
+        (**self).add(source, key, interest)
+    }
+
+    fn modify(&mut self, source: Source, interest: Interest) -> io::Result<()> {
+        (**self).modify(source, interest)
+    }
+
+    fn remove(&mut self, source: Source) -> io::Result<()> {
+        (**self).remove(source)
+    }
+
+    fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()> {
+        (**self).select(timeout, found)
+    }
 }
 
 /// A mechanism as a selector.

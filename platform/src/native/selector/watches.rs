@@ -192,6 +192,16 @@ impl Watches {
         is_known
     }
 
+    /// Notes that an event says which directions of a connection have ended, when the watch of this token is ready.
+    pub fn note_end(&mut self, token: Token, ended: Interest, found: &mut Found) {
+        let watch = self.slots.get(token.index()).and_then(|slot| slot.watch.as_ref());
+        if let Some(watch) = watch
+            && watch.found.0 == self.wait
+        {
+            found.ended.push((watch.key, ended));
+        }
+    }
+
     /// The kernel's set is a new one, in which nothing is.
     pub fn forget_told(&mut self) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
