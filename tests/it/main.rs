@@ -2,13 +2,18 @@
 
 mod bad_input;
 mod blocking;
+mod calm;
+mod closing;
 mod connect;
 mod contract;
 mod conversation;
 mod datagrams;
 mod delegate;
 mod dispatcher;
+mod fairness;
 mod handlers;
+mod limits;
+mod line_ends;
 mod lines;
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), path = "outside/real.rs")]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), path = "outside/simulated.rs")]

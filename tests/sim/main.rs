@@ -5,6 +5,10 @@
 mod bad_input;
 #[path = "../it/blocking.rs"]
 mod blocking;
+#[path = "../it/calm.rs"]
+mod calm;
+#[path = "../it/closing.rs"]
+mod closing;
 #[path = "../it/connect.rs"]
 mod connect;
 #[path = "../it/contract.rs"]
@@ -18,8 +22,14 @@ mod delegate;
 #[path = "../it/dispatcher.rs"]
 mod dispatcher;
 mod exhaustive;
+#[path = "../it/fairness.rs"]
+mod fairness;
 #[path = "../it/handlers.rs"]
 mod handlers;
+#[path = "../it/limits.rs"]
+mod limits;
+#[path = "../it/line_ends.rs"]
+mod line_ends;
 #[path = "../it/lines.rs"]
 mod lines;
 mod network;

@@ -2,6 +2,7 @@
 
 mod client;
 pub mod pattern;
+mod waits;
 
 use std::cell::RefCell;
 use std::io;
@@ -15,6 +16,7 @@ pub use crate::outside::{Client, Peer, platform};
 pub use client::{Received, State};
 pub use pattern::{pattern_byte, pattern_checksum};
 pub use selectio_portable::test;
+pub use waits::Waits;
 
 /// How long a test waits for something that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
