@@ -1,11 +1,17 @@
 //! Waiting: the mechanisms that a native program can wait with, and which of them it does.
 //!
 //! A mechanism works on the system's numbers, and [`ByDescriptor`] makes a selector of it. `select` and `epoll` are
-//! each a file of their own; `polling` adapts the crate of that name, which knows the other systems' mechanisms.
+//! each a file of their own; `polling` adapts the crate of that name, which knows the other systems' mechanisms; `moving`
+//! starts with `select` and goes on with another one.
 
 pub mod fd_set;
+#[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
+mod moving;
+mod polling;
 mod select;
 pub mod single;
+#[cfg(test)]
+mod tests;
 mod watches;
 
 use std::env;
@@ -14,7 +20,6 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
-use crate::error::no_such_backend;
 use crate::{Backend, Descriptor, Found, Interest, Selector};
 
 cfg_if::cfg_if! {
@@ -32,11 +37,12 @@ cfg_if::cfg_if! {
         }
     } else {
         fn system_default() -> io::Result<Box<dyn Selector>> {
-            boxed(select::Select::new())
+            let make = || Ok(Box::new(polling::Polling::new()?) as Box<dyn Mechanism>);
+            boxed(moving::Moving::new(make, moving::WATCHES_MAX))
         }
 
         fn epoll() -> io::Result<Box<dyn Selector>> {
-            Err(no_such_backend(Backend::Epoll, "this system"))
+            Err(crate::error::no_such_backend(Backend::Epoll, "this system"))
         }
     }
 }
@@ -65,7 +71,7 @@ fn with(backend: Backend) -> io::Result<Box<dyn Selector>> {
         Backend::Default => system_default(),
         Backend::Select => boxed(select::Select::new()),
         Backend::Epoll => epoll(),
-        Backend::Polling => Err(no_such_backend(Backend::Polling, "this system")),
+        Backend::Polling => boxed(polling::Polling::new()?),
     }
 }
 
