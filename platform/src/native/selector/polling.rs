@@ -66,7 +66,7 @@ impl Polling {
 /// One change, which may take more than one system call.
 fn tell(poller: &Poller, mode: PollMode, change: Change) -> io::Result<Told> {
     let Change { source, token, before, after } = change;
-    let event = Event::new(token.number() as usize, after.read, after.write);
+    let event = Event::new(token.0 as usize, after.read, after.write);
     let told = if after.is_none() {
         poller.delete(borrow(source))
     } else if !before.is_none() {

@@ -16,19 +16,11 @@ const EVENTS_MIN: usize = 16;
 /// Names a watch to the kernel, which gives it back with each event. A number of a descriptor, or a place in the
 /// table, comes again; a token does not, so an event that is late finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token(u64);
+pub struct Token(pub u64);
 
 impl Token {
     fn new(index: usize, generation: u32) -> Token {
         Token(u64::from(generation) << 32 | index as u64)
-    }
-
-    pub fn from_number(number: u64) -> Token {
-        Token(number)
-    }
-
-    pub fn number(self) -> u64 {
-        self.0
     }
 
     fn index(self) -> usize {
@@ -114,10 +106,7 @@ impl Watches {
         });
         self.index_of.insert(source, index);
         self.set_wanted(index, interest);
-        self.tell(index, tell).map_err(|error| {
-            self.forget(index);
-            error
-        })
+        self.tell(index, tell).inspect_err(|_| self.forget(index))
     }
 
     /// Notes what a watch is for from the next wait on.
@@ -193,7 +182,7 @@ impl Watches {
     pub fn token_of_key(&self, key: usize) -> Option<Token> {
         let index = Token(key as u64).index();
         let token = Token::new(index, self.slots.get(index)?.generation);
-        (token.number() as usize == key).then_some(token)
+        (token.0 as usize == key).then_some(token)
     }
 
     /// The kernel has told about this watch and forgets it, until it is told again.
