@@ -3,9 +3,9 @@
 use crate::clock::MonotonicClock;
 use crate::descriptors::Descriptors;
 use crate::error::Stop;
+use crate::limits::Limits;
 use crate::memory::LinearMemory;
 use crate::poll::WaitSet;
-use crate::run::Limits;
 use crate::waiting::Deadline;
 use wasmtime::{AsContextMut, Caller, Extern, Memory, ResourceLimiter, Result};
 use wasmtime_wasi::p1::WasiP1Ctx;

@@ -38,6 +38,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod change_note;
 mod descriptor;
 mod error;
 #[cfg(any(unix, target_os = "wasi"))]
@@ -65,6 +66,7 @@ pub use types::{
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod native;
+        pub use native::FdSelector;
         fn of_target() -> Rc<dyn Platform> {
             Rc::new(native::Native)
         }

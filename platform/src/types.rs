@@ -52,6 +52,10 @@ pub struct Found {
     /// The watches, by key, whose descriptor can't be watched any more, and why. Each is told once: nothing else
     /// comes of the watch until its interest changes.
     pub errors: Vec<(u64, io::Error)>,
+    /// Of the watches that are ready, by key, which directions of the connection have ended: reading when the peer
+    /// sends nothing more, both when it is gone. Only where the mechanism tells, which epoll does; a read or a write
+    /// tells everywhere.
+    pub ended: Vec<(u64, Interest)>,
 }
 
 impl Found {
@@ -59,6 +63,7 @@ impl Found {
     pub fn clear(&mut self) {
         self.ready.clear();
         self.errors.clear();
+        self.ended.clear();
     }
 
     /// Whether nothing was found.

@@ -10,6 +10,8 @@ mod sockets;
 mod syscalls;
 mod waker;
 
+pub use selector::FdSelector;
+
 use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, ToSocketAddrs};

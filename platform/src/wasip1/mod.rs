@@ -1,10 +1,12 @@
 //! WASI preview1: sockets that the host opened, waited for with `poll_oneoff`.
 
 mod capacity;
+mod changes;
 mod confirmation;
 mod hostcalls;
 mod poll_oneoff;
 mod preopened;
+mod subscription;
 mod subscriptions;
 
 use std::any::Any;
@@ -15,6 +17,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::change_note;
 use crate::error::{no_such_backend, unsupported};
 use crate::{
     Address, Backend, Caps, Connect, Descriptor, Domain, Found, IntegerOption, Interest, Platform, Preopen, Protocol,

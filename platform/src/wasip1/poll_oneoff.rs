@@ -6,7 +6,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::capacity::Capacity;
-use super::subscriptions::{CLOCK, Direction, NO_EVENT, Subscriptions, clock, single, watch_of};
+use super::subscription::{CLOCK, Direction, NO_EVENT, clock, single, watch_of};
+use super::subscriptions::Subscriptions;
 use super::{Descriptor, Found, Interest, Ready, Selector, confirmation, hostcalls, number};
 use crate::error::{nothing_to_wait_for, watched_already};
 
@@ -52,7 +53,9 @@ impl PollOneoff {
     fn set_interest(&mut self, index: usize, interest: Interest) {
         self.set_direction(index, Direction::Read, interest.read);
         self.set_direction(index, Direction::Write, interest.write);
-        self.events.resize(self.subscriptions.len(), NO_EVENT);
+        if self.events.len() < self.subscriptions.len() {
+            self.events.resize(self.subscriptions.len(), NO_EVENT);
+        }
     }
 
     fn set_direction(&mut self, index: usize, direction: Direction, wanted: bool) {
@@ -76,12 +79,10 @@ impl PollOneoff {
     /// Whether the host reports only what is ready. While that isn't known, tests it on a watched descriptor, another
     /// one before each wait.
     fn trusts_host(&self) -> bool {
-        if let Some(turn) = confirmation::next_test() {
-            let is_watched = |watch: &&Watch| watch.positions[Direction::Read as usize].is_some();
-            let watched = || self.watches.iter().flatten().filter(is_watched);
-            if let Some(watch) = watched().nth(turn % watched().count().max(1)) {
-                confirmation::test_host_on(watch.fd);
-            }
+        if let Some(turn) = confirmation::next_test()
+            && let Some(fd) = self.subscriptions.readable_at(turn)
+        {
+            confirmation::test_host_on(fd);
         }
         !confirmation::is_needed()
     }
@@ -240,7 +241,10 @@ impl Selector for PollOneoff {
                     }
                 }
             }
-            left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            // The clock is a call of the host too: it is not asked when something was found.
+            if self.found.is_empty() {
+                left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            }
             if !self.found.is_empty() || left == Some(Duration::ZERO) {
                 self.silence_failed();
                 self.collect(found);

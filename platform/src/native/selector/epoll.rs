@@ -29,6 +29,9 @@ impl Epoll {
         let mut is_stale = false;
         for event in &self.events[..count] {
             is_stale |= !self.watches.note(event.token(), event.is_ready(), found);
+            if let Some(ended) = event.has_ended() {
+                self.watches.note_end(event.token(), ended, found);
+            }
         }
         if is_stale {
             self.replace_set(found)?;

@@ -30,6 +30,16 @@ impl Event {
         let has = |flags: libc::c_int| self.0.events & (flags | libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0;
         Interest { read: has(libc::EPOLLIN), write: has(libc::EPOLLOUT) }
     }
+
+    /// The directions of a connection that have ended, if any has.
+    pub fn has_ended(&self) -> Option<Interest> {
+        let has = |flag: libc::c_int| self.0.events & flag as u32 != 0;
+        match (has(libc::EPOLLHUP), has(libc::EPOLLRDHUP)) {
+            (true, _) => Some(Interest::BOTH),
+            (false, true) => Some(Interest::READ),
+            (false, false) => None,
+        }
+    }
 }
 
 impl EpollSet {
@@ -53,7 +63,7 @@ impl EpollSet {
     }
 
     fn control(&self, operation: libc::c_int, fd: RawFd, token: Token, interest: Interest) -> io::Result<()> {
-        let read = if interest.read { libc::EPOLLIN } else { 0 };
+        let read = if interest.read { libc::EPOLLIN | libc::EPOLLRDHUP } else { 0 };
         let write = if interest.write { libc::EPOLLOUT } else { 0 };
         let mut event = libc::epoll_event { events: (read | write) as u32, u64: token.0 };
         // SAFETY: the kernel reads one event, which outlives the call; a number that is not open is an error.

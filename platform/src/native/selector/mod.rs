@@ -4,8 +4,9 @@
 //! each a file of their own; `polling` adapts the crate of that name, which knows the other systems' mechanisms; `moving`
 //! starts with `select` and goes on with another one.
 
+mod by_fd;
 pub mod fd_set;
-#[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod moving;
 mod polling;
 mod select;
@@ -20,6 +21,8 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
+pub use by_fd::FdSelector;
+
 use crate::{Backend, Descriptor, Found, Interest, Selector};
 
 cfg_if::cfg_if! {
@@ -27,21 +30,22 @@ cfg_if::cfg_if! {
         mod epoll;
         mod epoll_calls;
 
-        /// With eight descriptors it costs what `select` costs, with more of them less.
-        fn system_default() -> io::Result<Box<dyn Selector>> {
-            boxed(epoll::Epoll::new()?)
+        /// It costs no more than `select` with one descriptor, and less with any more.
+        fn system_default() -> io::Result<AnyMechanism> {
+            epoll()
         }
 
-        fn epoll() -> io::Result<Box<dyn Selector>> {
-            boxed(epoll::Epoll::new()?)
+        fn epoll() -> io::Result<AnyMechanism> {
+            Ok(Box::new(epoll::Epoll::new()?))
         }
     } else {
-        fn system_default() -> io::Result<Box<dyn Selector>> {
-            let make = || Ok(Box::new(polling::Polling::new()?) as Box<dyn Mechanism>);
-            boxed(moving::Moving::new(make, moving::WATCHES_MAX))
+        mod moving;
+
+        fn system_default() -> io::Result<AnyMechanism> {
+            Ok(Box::new(moving::Moving::new(polling, moving::WATCHES_MAX)))
         }
 
-        fn epoll() -> io::Result<Box<dyn Selector>> {
+        fn epoll() -> io::Result<AnyMechanism> {
             Err(crate::error::no_such_backend(Backend::Epoll, "this system"))
         }
     }
@@ -59,20 +63,21 @@ fn source(descriptor: &Descriptor) -> io::Result<Source> {
 
 /// A new selector that waits with `backend`.
 pub fn new(backend: Backend) -> io::Result<Box<dyn Selector>> {
-    match (backend, env::var_os(VARIABLE)) {
-        (Backend::Default, None) => system_default(),
-        (Backend::Default, Some(name)) => with(named(&name)?),
-        _ => with(backend),
-    }
+    let chosen = match (backend, env::var_os(VARIABLE)) {
+        (Backend::Default, Some(name)) => named(&name)?,
+        _ => backend,
+    };
+    let mechanism = match chosen {
+        Backend::Default => system_default(),
+        Backend::Select => Ok(Box::new(select::Select::new()) as AnyMechanism),
+        Backend::Epoll => epoll(),
+        Backend::Polling => polling(),
+    };
+    Ok(Box::new(ByDescriptor(mechanism?)))
 }
 
-fn with(backend: Backend) -> io::Result<Box<dyn Selector>> {
-    match backend {
-        Backend::Default => system_default(),
-        Backend::Select => boxed(select::Select::new()),
-        Backend::Epoll => epoll(),
-        Backend::Polling => boxed(polling::Polling::new()?),
-    }
+fn polling() -> io::Result<AnyMechanism> {
+    Ok(Box::new(polling::Polling::new()?))
 }
 
 fn named(name: &OsStr) -> io::Result<Backend> {
@@ -90,10 +95,6 @@ fn named(name: &OsStr) -> io::Result<Backend> {
     }
 }
 
-fn boxed(mechanism: impl Mechanism + 'static) -> io::Result<Box<dyn Selector>> {
-    Ok(Box::new(ByDescriptor(mechanism)))
-}
-
 /// What [`Selector`] is, on the system's numbers.
 trait Mechanism {
     fn name(&self) -> &'static str;
@@ -103,10 +104,12 @@ trait Mechanism {
     fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()>;
 }
 
-/// A mechanism as a selector.
-struct ByDescriptor<M>(M);
+type AnyMechanism = Box<dyn Mechanism + Send>;
 
-impl<M: Mechanism> Selector for ByDescriptor<M> {
+/// A mechanism as a selector.
+struct ByDescriptor(AnyMechanism);
+
+impl Selector for ByDescriptor {
     fn name(&self) -> &'static str {
         self.0.name()
     }

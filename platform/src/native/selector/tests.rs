@@ -13,28 +13,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::moving::{Moving, WATCHES_MAX};
-use super::polling::Polling;
 use super::select::Select;
-use super::{Mechanism, named};
+use super::{AnyMechanism, Mechanism, named, polling};
 use crate::{Backend, Found, Interest};
 
 const A_WHILE: Duration = Duration::from_millis(50);
 
-fn polling() -> io::Result<Box<dyn Mechanism>> {
-    Ok(Box::new(Polling::new()?))
-}
-
 /// All there are, each with nothing watched.
-fn mechanisms() -> Vec<Box<dyn Mechanism>> {
-    let mut all: Vec<Box<dyn Mechanism>> = vec![Box::new(Select::new()), polling().expect("the system has one")];
+fn mechanisms() -> Vec<AnyMechanism> {
+    let mut all: Vec<AnyMechanism> = vec![Box::new(Select::new()), polling().expect("the system has one")];
     for watches_max in [0, 1, WATCHES_MAX] {
         all.push(Box::new(Moving::new(polling, watches_max)));
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
-        let epoll = || -> io::Result<Box<dyn Mechanism>> { Ok(Box::new(super::epoll::Epoll::new()?)) };
-        all.push(epoll().expect("the system has it"));
-        all.push(Box::new(Moving::new(epoll, 1)));
+        all.push(super::epoll().expect("the system has it"));
+        all.push(Box::new(Moving::new(super::epoll, 1)));
     }
     all
 }

@@ -194,6 +194,17 @@ impl Watches {
         }
     }
 
+    /// Notes that an event says which directions of a connection have ended, when the watch of this token is ready.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn note_end(&mut self, token: Token, ended: Interest, found: &mut Found) {
+        let watch = self.slots.get(token.index()).and_then(|slot| slot.watch.as_ref());
+        if let Some(watch) = watch
+            && watch.found.0 == self.wait
+        {
+            found.ended.push((watch.key, ended));
+        }
+    }
+
     /// The kernel's set is a new one, in which nothing is.
     pub fn forget_told(&mut self) {
         for index in 0..self.slots.len() {
