@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
-use selectio_driver::cargo::{self, Executable, WASM_TARGET};
 use selectio_driver::Host;
+use selectio_driver::cargo::{self, Executable, WASM_TARGET};
 
 use crate::server::{Program, Server, Unit};
 

@@ -144,11 +144,7 @@ impl Session<'_> {
         }
     }
 
-    fn measure_load(
-        &self,
-        running: &Running,
-        load: impl FnOnce() -> Result<Seen>,
-    ) -> Result<Cell> {
+    fn measure_load(&self, running: &Running, load: impl FnOnce() -> Result<Seen>) -> Result<Cell> {
         let before = running.cpu_time_ns()?;
         let watch = Watch::begin(self.cores)?;
         let own_before = own_cpu_time_ns()?;

@@ -59,12 +59,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-fn serve(
-    epoll: &Epoll,
-    slot: &mut Option<Connection<TcpStream>>,
-    events: i32,
-    buffer: &mut [u8],
-) -> io::Result<()> {
+fn serve(epoll: &Epoll, slot: &mut Option<Connection<TcpStream>>, events: i32, buffer: &mut [u8]) -> io::Result<()> {
     let Some(connection) = slot else { return Ok(()) };
     let fd = connection.stream.as_raw_fd();
     let was_writing = events & libc::EPOLLOUT != 0;

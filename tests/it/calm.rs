@@ -91,9 +91,9 @@ fn a_delegate_that_has_read_ahead_and_has_no_read_handler_makes_nothing_spin() {
 
 #[test]
 fn the_end_and_a_reset_make_nothing_spin_while_nobody_closes() {
+    let world = World::new();
+    let waits = world.count_waits();
     for is_reset in [false, true] {
-        let world = World::new();
-        let waits = world.count_waits();
         let (socket, client) = world.connect();
         socket.set_handle_close(|_, _| Ok(()));
         socket.pause_reading();

@@ -142,8 +142,8 @@ fn a_crowd_at_the_door_is_let_in_by_turns() {
 #[test]
 fn a_reader_in_a_timer_or_a_task_gets_everything_without_a_read_handler() {
     const LENGTH: u64 = 300_000;
+    let world = World::new();
     for is_timer in [true, false] {
-        let world = World::new();
         let (socket, client) = world.connect();
         let total = Rc::new(Cell::new(0));
         let counted = total.clone();

@@ -52,8 +52,7 @@ fn body(socket: &AsyncSocket, client: &Client, text: &str, cut: usize, read_raw:
 }
 
 /// Cuts the text at every place, and expects this body each time.
-fn expect_body(text: &str, expected: &str, read_raw: ReadRaw, prepare: fn(&AsyncSocket)) {
-    let world = World::new();
+fn expect_body(world: &World, text: &str, expected: &str, read_raw: ReadRaw, prepare: fn(&AsyncSocket)) {
     for cut in 1..text.len() {
         let (socket, client) = world.connect();
         prepare(&socket);
@@ -63,27 +62,31 @@ fn expect_body(text: &str, expected: &str, read_raw: ReadRaw, prepare: fn(&Async
 
 #[test]
 fn the_newline_of_a_line_end_is_no_raw_byte_wherever_the_segments_end() {
-    expect_body("head\r\nBODY!", "BODY!", by_recv, |_| {});
+    let world = World::new();
+    expect_body(&world, "head\r\nBODY!", "BODY!", by_recv, |_| {});
 }
 
 #[test]
 fn the_newline_of_a_line_end_is_not_read_as_a_stream_either() {
-    expect_body("head\r\nBODY!", "BODY!", by_read, |_| {});
+    let world = World::new();
+    expect_body(&world, "head\r\nBODY!", "BODY!", by_read, |_| {});
 }
 
 #[test]
 fn the_newline_of_a_line_end_is_taken_out_of_an_unbuffered_socket_too() {
-    expect_body("head\r\nBODY!", "BODY!", by_recv, |socket| socket.set_buffered(false));
+    let world = World::new();
+    expect_body(&world, "head\r\nBODY!", "BODY!", by_recv, |socket| socket.set_buffered(false));
 }
 
 #[test]
 fn a_newline_that_belongs_to_no_line_end_is_a_raw_byte() {
+    let world = World::new();
     for read_raw in [by_recv as ReadRaw, by_read] {
-        expect_body("head\r\n\nBODY!", "\nBODY!", read_raw, |_| {});
-        expect_body("head\n\nBODY!", "\nBODY!", read_raw, |_| {});
-        expect_body("head\rBO\nDY!", "BO\nDY!", read_raw, |_| {});
+        expect_body(&world, "head\r\n\nBODY!", "\nBODY!", read_raw, |_| {});
+        expect_body(&world, "head\n\nBODY!", "\nBODY!", read_raw, |_| {});
+        expect_body(&world, "head\rBO\nDY!", "BO\nDY!", read_raw, |_| {});
     }
-    expect_body("head\r\n\nBODY!", "\nBODY!", by_recv, |socket| socket.set_buffered(false));
+    expect_body(&world, "head\r\n\nBODY!", "\nBODY!", by_recv, |socket| socket.set_buffered(false));
 }
 
 #[test]

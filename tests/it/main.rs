@@ -1,5 +1,6 @@
 //! The tests of the library: the same bodies on every target, with a world outside that plays the clients.
 
+mod backpressure;
 mod bad_input;
 mod blocking;
 mod calm;
@@ -10,6 +11,7 @@ mod conversation;
 mod datagrams;
 mod delegate;
 mod dispatcher;
+mod errors;
 mod fairness;
 mod handlers;
 mod limits;
@@ -20,8 +22,10 @@ mod lines;
 mod outside;
 mod pitfalls;
 mod programs;
+mod proxy;
 mod readiness;
 mod sending;
+mod socket_timers;
 mod sockets;
 mod support;
 mod timers;

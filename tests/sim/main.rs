@@ -1,6 +1,8 @@
 //! The portable tests once more, natively in a simulated network; and what can only be tested there.
 #![cfg(not(target_family = "wasm"))]
 
+#[path = "../it/backpressure.rs"]
+mod backpressure;
 #[path = "../it/bad_input/mod.rs"]
 mod bad_input;
 #[path = "../it/blocking.rs"]
@@ -21,6 +23,8 @@ mod datagrams;
 mod delegate;
 #[path = "../it/dispatcher.rs"]
 mod dispatcher;
+#[path = "../it/errors.rs"]
+mod errors;
 mod exhaustive;
 #[path = "../it/fairness.rs"]
 mod fairness;
@@ -39,11 +43,15 @@ mod outside;
 mod pitfalls;
 #[path = "../it/programs.rs"]
 mod programs;
+#[path = "../it/proxy.rs"]
+mod proxy;
 mod rare_states;
 #[path = "../it/readiness.rs"]
 mod readiness;
 #[path = "../it/sending.rs"]
 mod sending;
+#[path = "../it/socket_timers.rs"]
+mod socket_timers;
 #[path = "../it/sockets.rs"]
 mod sockets;
 #[path = "../it/support/mod.rs"]
