@@ -5,7 +5,7 @@ use crate::descriptors::Descriptors;
 use crate::error::{Error, Stop};
 use crate::guest::Guest;
 use crate::limits::Limits;
-use crate::poll::WaitSet;
+use crate::poll::Waits;
 use crate::preopen::Preopen;
 use crate::shutdown::ShutdownRequest;
 use std::path::PathBuf;
@@ -86,9 +86,9 @@ impl Host {
             limits.sockets.unwrap_or(usize::MAX),
             self.given.shutdown,
         );
-        let wait_set =
-            WaitSet::new().map_err(|error| Error::Host { reason: format!("no epoll set can be made: {error}") })?;
-        Ok(Guest::new(wasi, descriptors, wait_set, clock, limits))
+        let waits =
+            Waits::new().map_err(|error| Error::Host { reason: format!("nothing can be waited for: {error}") })?;
+        Ok(Guest::new(wasi, descriptors, waits, clock, limits))
     }
 }
 

@@ -39,9 +39,9 @@ fn poll_oneoff(
     memory.range(events_count, 4)?;
     let array = memory.records(subscriptions, count, SUBSCRIPTION_SIZE as u32)?;
     let (array, _) = array.as_chunks();
-    guest.wait_set.follow(array, &guest.descriptors)?;
-    guest.wait_set.wait(&guest.clock, &guest.deadline)?;
-    let ready = guest.wait_set.events();
+    let set = guest.waits.follow(array, subscriptions, &guest.descriptors)?;
+    set.wait(&guest.clock, &guest.deadline)?;
+    let ready = set.events();
     let count = ready.len() as u32;
     let space = memory.records_mut(events, count, EVENT_SIZE as u32)?;
     let (space, _) = space.as_chunks_mut();

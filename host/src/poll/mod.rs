@@ -1,7 +1,68 @@
 //! What a guest waits for, and whether it is ready.
 
+mod clocks;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod wait_set;
+mod watches;
 
-pub(crate) use subscription::{EVENT_SIZE, SUBSCRIPTION_SIZE};
+pub(crate) use subscription::{EVENT_SIZE, Record, SUBSCRIPTION_SIZE};
 pub(crate) use wait_set::WaitSet;
+
+use crate::descriptors::{Descriptor, Descriptors};
+use crate::errno::Errno;
+use selectio_platform::change_note::ChangeNote;
+use std::io;
+
+/// The wait sets of a guest.
+///
+/// Between two waits for its long array, whose changes it notes, a guest may
+/// wait for something else: a pause, one descriptor. That is followed in a set
+/// of its own, so that the long array need not be taken over anew.
+pub(crate) struct Waits {
+    plain: WaitSet,
+    /// Made when the first array with a note comes.
+    noted: Option<WaitSet>,
+}
+
+impl Waits {
+    pub(crate) fn new() -> io::Result<Waits> {
+        Ok(Waits { plain: WaitSet::new()?, noted: None })
+    }
+
+    /// The set for the array that the guest passes, which lies at `address` in
+    /// its memory, in step with it.
+    pub(crate) fn follow(
+        &mut self,
+        array: &[Record],
+        address: u32,
+        descriptors: &Descriptors,
+    ) -> Result<&mut WaitSet, Errno> {
+        let note = array.first().and_then(|first| ChangeNote::read(first, address, array.len() as u32));
+        let set = match (note, &mut self.noted) {
+            (None, _) => &mut self.plain,
+            (Some(_), Some(noted)) => noted,
+            (Some(_), noted) => noted.insert(WaitSet::new()?),
+        };
+        set.follow(array, address, note, descriptors)?;
+        Ok(set)
+    }
+
+    /// To be called before the number `fd` stands for something else than `descriptor`.
+    pub(crate) fn forget(&mut self, fd: u32, descriptor: &Descriptor) {
+        self.each(|set| set.forget(fd, descriptor));
+    }
+
+    /// To be called when the number `fd` stands for something.
+    pub(crate) fn note_opened(&mut self, fd: u32) {
+        self.each(|set| set.note_opened(fd));
+    }
+
+    fn each(&mut self, mut about: impl FnMut(&mut WaitSet)) {
+        about(&mut self.plain);
+        if let Some(noted) = &mut self.noted {
+            about(noted);
+        }
+    }
+}
