@@ -13,6 +13,8 @@ mod exhaustion;
 mod families;
 mod original;
 mod panics;
+mod remote;
+mod timers;
 mod wakers;
 
 use std::net::{SocketAddr, TcpStream};
