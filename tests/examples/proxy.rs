@@ -11,7 +11,7 @@ use selectio_driver::{Host, World, cargo, program};
 
 use crate::LIMIT;
 
-in_both_worlds!(a_fast_sender_and_a_slow_reader_meet_in_both_directions);
+in_both_worlds!(a_fast_sender_and_a_slow_reader_meet_in_both_directions, asked_to_end_it_lets_its_clients_finish,);
 
 /// How much goes in each direction.
 const LENGTH: usize = 20_000_000;
@@ -94,4 +94,22 @@ fn a_fast_sender_and_a_slow_reader_meet_in_both_directions(world: World) {
         let growth = now.saturating_sub(at_rest);
         assert!(growth < GROWTH_MAX, "{growth} bytes more than at rest: {at_rest}");
     }
+}
+
+fn asked_to_end_it_lets_its_clients_finish(world: World) {
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let (mut process, address) = start(world, upstream.local_addr().expect("it is bound"));
+    let mut client = TcpStream::connect(address).expect("it listens");
+    let (mut other, _) = upstream.accept().expect("it connects");
+    process.interrupt().expect("the signal is sent");
+    let is_ending = |text: &str| text.contains("ending, 2 sockets").then_some(());
+    process.wait_for(Stream::Stdout, LIMIT, is_ending).expect("it says so");
+    client.write_all(b"still passed on").expect("it is connected");
+    client.shutdown(Shutdown::Write).expect("it is connected");
+    let mut text = String::new();
+    other.read_to_string(&mut text).expect("it is connected");
+    assert_eq!(text, "still passed on");
+    drop(other);
+    let status = process.wait(LIMIT).expect("it ends");
+    assert_eq!(status.code(), Some(0), "{}", process.all_output());
 }

@@ -13,6 +13,7 @@ mod exhaustion;
 mod families;
 mod original;
 mod panics;
+mod paths;
 mod remote;
 mod timers;
 mod wakers;
