@@ -84,7 +84,11 @@ fn an_error_and_a_panic_of_a_post_are_told_and_cost_nothing_else() {
     });
     remote.post(|_| Err(io::Error::other("it failed"))).expect("there is room");
     remote.post(|_| panic!("on purpose")).expect("there is room");
-    remote.post(|dispatcher| Ok(dispatcher.stop())).expect("there is room");
+    let last = remote.post(|dispatcher| {
+        dispatcher.stop();
+        Ok(())
+    });
+    last.expect("there is room");
     dispatcher.run().expect("polling works");
     assert_eq!(told.get(), 2);
 }
