@@ -21,6 +21,7 @@ mod chat;
 mod command;
 mod echo;
 mod line_client;
+mod proxy;
 mod readme;
 mod start_and_end;
 mod tasks;

@@ -13,6 +13,9 @@ mod exhaustion;
 mod families;
 mod original;
 mod panics;
+mod paths;
+mod remote;
+mod timers;
 mod wakers;
 
 use std::net::{SocketAddr, TcpStream};
