@@ -42,7 +42,12 @@ fn busy(cores: Cores) -> Result<Duration> {
         let fields = stat.lines().find_map(|line| line.strip_prefix(&name)).context("/proc/stat has every core")?;
         let ticks: Vec<u32> = fields.split_whitespace().filter_map(|field| field.parse().ok()).collect();
         // user nice system idle iowait irq softirq steal; what follows is contained in user and nice.
-        Ok(ticks.iter().enumerate().filter(|(place, _)| [0, 1, 2, 5, 6, 7].contains(place)).map(|(_, t)| t).sum::<u32>())
+        Ok(ticks
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| [0, 1, 2, 5, 6, 7].contains(place))
+            .map(|(_, t)| t)
+            .sum::<u32>())
     };
     let ticks: Result<u32> = [cores.server, cores.load].into_iter().map(of_core).sum();
     Ok(TICK * ticks?)

@@ -86,9 +86,10 @@ fn aligned(table: &[Vec<String>]) -> String {
         });
         text += &format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "));
         if number == 0 {
-            let rules = widths.iter().enumerate().map(|(column, &width)| {
-                if column == 0 { "-".repeat(width) } else { "-".repeat(width - 1) + ":" }
-            });
+            let rules = widths
+                .iter()
+                .enumerate()
+                .map(|(column, &width)| if column == 0 { "-".repeat(width) } else { "-".repeat(width - 1) + ":" });
             text += &format!("| {} |\n", rules.collect::<Vec<_>>().join(" | "));
         }
     }
