@@ -3,7 +3,7 @@
 //!
 //! | target | implementation | waits with | sockets from |
 //! |---|---|---|---|
-//! | unix | `native/` | `select(2)` | the program, or socket activation (`LISTEN_FDS`) |
+//! | unix | `native/` | `epoll(7)` on Linux, elsewhere `select(2)`, then kqueue or event ports | the program, or socket activation (`LISTEN_FDS`) |
 //! | wasm32-wasip1 | `wasip1/` | `poll_oneoff` | the host: preopened listeners and streams |
 //! | wasm32-unknown-unknown | `sim/` | a virtual clock | a network in memory |
 //!

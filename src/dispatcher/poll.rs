@@ -233,7 +233,7 @@ impl Dispatcher {
             let done = self.shared.timers.borrow_mut().finish(timer, due, now);
             // What the handler owned may come back here when it is dropped.
             drop(done);
-            self.run_deferred();
+            delivered |= self.run_deferred();
         }
     }
 

@@ -29,6 +29,7 @@ mod outside;
 mod pitfalls;
 #[path = "../it/programs.rs"]
 mod programs;
+mod rare_states;
 #[path = "../it/readiness.rs"]
 mod readiness;
 #[path = "../it/sending.rs"]

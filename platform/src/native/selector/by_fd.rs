@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-use super::{Mechanism, system_default};
+use super::{AnyMechanism, system_default};
 use crate::{Found, Interest};
 
 /// A [`Selector`](crate::Selector) for descriptors that the caller keeps.
@@ -13,7 +13,7 @@ use crate::{Found, Interest};
 /// It waits with what suits the system, and knows a descriptor by its number alone: the caller removes it before that
 /// number stands for anything else. Beside what every selector finds it tells of hang-ups ([`Found::ended`]) where the
 /// mechanism does.
-pub struct FdSelector(Box<dyn Mechanism + Send>);
+pub struct FdSelector(AnyMechanism);
 
 impl FdSelector {
     /// One that watches nothing.
@@ -58,7 +58,7 @@ impl FdSelector {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod tests {
     use std::io::Write;
     use std::net::Shutdown;
@@ -74,7 +74,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     fn a_peer_that_ends_one_direction_is_told_from_one_that_is_gone() {
         let (near, mut far) = UnixStream::pair().expect("two sockets");
         let mut selector = FdSelector::new().expect("a selector");

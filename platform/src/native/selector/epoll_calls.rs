@@ -4,8 +4,6 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::in_milliseconds;
@@ -24,7 +22,7 @@ impl Event {
     pub const NONE: Event = Event(libc::epoll_event { events: 0, u64: 0 });
 
     pub fn token(&self) -> Token {
-        Token::from_number(self.0.u64)
+        Token(self.0.u64)
     }
 
     /// An error or a hang-up makes ready whatever was asked for (C10).
@@ -67,7 +65,7 @@ impl EpollSet {
     fn control(&self, operation: libc::c_int, fd: RawFd, token: Token, interest: Interest) -> io::Result<()> {
         let read = if interest.read { libc::EPOLLIN | libc::EPOLLRDHUP } else { 0 };
         let write = if interest.write { libc::EPOLLOUT } else { 0 };
-        let mut event = libc::epoll_event { events: (read | write) as u32, u64: token.number() };
+        let mut event = libc::epoll_event { events: (read | write) as u32, u64: token.0 };
         // SAFETY: the kernel reads one event, which outlives the call; a number that is not open is an error.
         check(unsafe { libc::epoll_ctl(self.0.as_raw_fd(), operation, fd, &raw mut event) }).map(drop)
     }
@@ -90,6 +88,8 @@ impl EpollSet {
     /// With nanoseconds where the kernel counts them: Linux since 5.11.
     #[cfg(target_os = "linux")]
     fn wait_limited(&self, events: &mut [Event], timeout: Duration) -> io::Result<usize> {
+        use std::sync::atomic::{AtomicBool, Ordering};
+
         static HAS_NANOSECONDS: AtomicBool = AtomicBool::new(true);
         if HAS_NANOSECONDS.load(Ordering::Relaxed) {
             match self.wait_nanoseconds(events, timeout) {
@@ -120,7 +120,7 @@ impl EpollSet {
         }
         let seconds = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
         let timeout = Timespec { seconds, nanoseconds: i64::from(timeout.subsec_nanos()) };
-        let no_signals = ptr::null::<libc::sigset_t>();
+        let no_signals = std::ptr::null::<libc::sigset_t>();
         // SAFETY: the kernel writes at most as many events as there is room for, and reads one timespec, which
         // outlives the call; without a set of signals its size does not matter.
         let count = unsafe {

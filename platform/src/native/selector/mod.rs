@@ -1,12 +1,18 @@
 //! Waiting: the mechanisms that a native program can wait with, and which of them it does.
 //!
 //! A mechanism works on the system's numbers, and [`ByDescriptor`] makes a selector of it. `select` and `epoll` are
-//! each a file of their own; `polling` adapts the crate of that name, which knows the other systems' mechanisms.
+//! each a file of their own; `polling` adapts the crate of that name, which knows the other systems' mechanisms; `moving`
+//! starts with `select` and goes on with another one.
 
 mod by_fd;
 pub mod fd_set;
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod moving;
+mod polling;
 mod select;
 pub mod single;
+#[cfg(test)]
+mod tests;
 mod watches;
 
 use std::env;
@@ -17,7 +23,6 @@ use std::time::{Duration, Instant};
 
 pub use by_fd::FdSelector;
 
-use crate::error::no_such_backend;
 use crate::{Backend, Descriptor, Found, Interest, Selector};
 
 cfg_if::cfg_if! {
@@ -25,21 +30,23 @@ cfg_if::cfg_if! {
         mod epoll;
         mod epoll_calls;
 
-        /// With eight descriptors it costs what `select` costs, with more of them less.
-        fn system_default() -> io::Result<Box<dyn Mechanism + Send>> {
+        /// It costs no more than `select` with one descriptor, and less with any more.
+        fn system_default() -> io::Result<AnyMechanism> {
+            epoll()
+        }
+
+        fn epoll() -> io::Result<AnyMechanism> {
             Ok(Box::new(epoll::Epoll::new()?))
         }
-
-        fn epoll() -> io::Result<Box<dyn Selector>> {
-            boxed(epoll::Epoll::new()?)
-        }
     } else {
-        fn system_default() -> io::Result<Box<dyn Mechanism + Send>> {
-            Ok(Box::new(select::Select::new()))
+        mod moving;
+
+        fn system_default() -> io::Result<AnyMechanism> {
+            Ok(Box::new(moving::Moving::new(polling, moving::WATCHES_MAX)))
         }
 
-        fn epoll() -> io::Result<Box<dyn Selector>> {
-            Err(no_such_backend(Backend::Epoll, "this system"))
+        fn epoll() -> io::Result<AnyMechanism> {
+            Err(crate::error::no_such_backend(Backend::Epoll, "this system"))
         }
     }
 }
@@ -56,20 +63,21 @@ fn source(descriptor: &Descriptor) -> io::Result<Source> {
 
 /// A new selector that waits with `backend`.
 pub fn new(backend: Backend) -> io::Result<Box<dyn Selector>> {
-    match (backend, env::var_os(VARIABLE)) {
-        (Backend::Default, None) => with(Backend::Default),
-        (Backend::Default, Some(name)) => with(named(&name)?),
-        _ => with(backend),
-    }
+    let chosen = match (backend, env::var_os(VARIABLE)) {
+        (Backend::Default, Some(name)) => named(&name)?,
+        _ => backend,
+    };
+    let mechanism = match chosen {
+        Backend::Default => system_default(),
+        Backend::Select => Ok(Box::new(select::Select::new()) as AnyMechanism),
+        Backend::Epoll => epoll(),
+        Backend::Polling => polling(),
+    };
+    Ok(Box::new(ByDescriptor(mechanism?)))
 }
 
-fn with(backend: Backend) -> io::Result<Box<dyn Selector>> {
-    match backend {
-        Backend::Default => boxed(system_default()?),
-        Backend::Select => boxed(select::Select::new()),
-        Backend::Epoll => epoll(),
-        Backend::Polling => Err(no_such_backend(Backend::Polling, "this system")),
-    }
+fn polling() -> io::Result<AnyMechanism> {
+    Ok(Box::new(polling::Polling::new()?))
 }
 
 fn named(name: &OsStr) -> io::Result<Backend> {
@@ -87,10 +95,6 @@ fn named(name: &OsStr) -> io::Result<Backend> {
     }
 }
 
-fn boxed(mechanism: impl Mechanism + 'static) -> io::Result<Box<dyn Selector>> {
-    Ok(Box::new(ByDescriptor(mechanism)))
-}
-
 /// What [`Selector`] is, on the system's numbers.
 trait Mechanism {
     fn name(&self) -> &'static str;
@@ -100,32 +104,12 @@ trait Mechanism {
     fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()>;
 }
 
-impl<M: Mechanism + ?Sized> Mechanism for Box<M> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
-
-    fn add(&mut self, source: Source, key: u64, interest: Interest) -> io::Result<()> {
-        (**self).add(source, key, interest)
-    }
-
-    fn modify(&mut self, source: Source, interest: Interest) -> io::Result<()> {
-        (**self).modify(source, interest)
-    }
-
-    fn remove(&mut self, source: Source) -> io::Result<()> {
-        (**self).remove(source)
-    }
-
-    fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()> {
-        (**self).select(timeout, found)
-    }
-}
+type AnyMechanism = Box<dyn Mechanism + Send>;
 
 /// A mechanism as a selector.
-struct ByDescriptor<M>(M);
+struct ByDescriptor(AnyMechanism);
 
-impl<M: Mechanism> Selector for ByDescriptor<M> {
+impl Selector for ByDescriptor {
     fn name(&self) -> &'static str {
         self.0.name()
     }

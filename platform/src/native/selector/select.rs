@@ -15,6 +15,7 @@ use crate::{Found, Interest, Ready};
 pub struct Select {
     /// The keys, indexed by descriptor number.
     watches: Vec<Option<u64>>,
+    len: usize,
     /// One above the highest watched descriptor.
     fd_limit: RawFd,
     /// How many directions are watched, over all descriptors.
@@ -28,6 +29,22 @@ pub struct Select {
 impl Select {
     pub fn new() -> Select {
         Select::default()
+    }
+
+    /// How many descriptors are watched.
+    #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Calls `about` with each watch.
+    #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
+    pub fn each_watch(&self, mut about: impl FnMut(Source, u64, Interest)) {
+        for (fd, key) in (0..).zip(&self.watches) {
+            if let Some(key) = key {
+                about(fd, *key, Interest { read: self.read.contains(fd), write: self.write.contains(fd) });
+            }
+        }
     }
 
     fn is_watched(&self, fd: RawFd) -> bool {
@@ -45,6 +62,7 @@ impl Select {
     fn forget(&mut self, fd: RawFd) {
         self.set_interest(fd, Interest::NONE);
         self.watches[fd as usize] = None;
+        self.len -= 1;
         while self.fd_limit > 0 && !self.is_watched(self.fd_limit - 1) {
             self.fd_limit -= 1;
         }
@@ -98,6 +116,7 @@ impl Mechanism for Select {
             set.reserve(fd);
         }
         self.watches[fd as usize] = Some(key);
+        self.len += 1;
         self.fd_limit = self.fd_limit.max(fd + 1);
         self.set_interest(fd, interest);
         Ok(())

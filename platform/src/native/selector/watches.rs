@@ -16,19 +16,11 @@ const EVENTS_MIN: usize = 16;
 /// Names a watch to the kernel, which gives it back with each event. A number of a descriptor, or a place in the
 /// table, comes again; a token does not, so an event that is late finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token(u64);
+pub struct Token(pub u64);
 
 impl Token {
     fn new(index: usize, generation: u32) -> Token {
         Token(u64::from(generation) << 32 | index as u64)
-    }
-
-    pub fn from_number(number: u64) -> Token {
-        Token(number)
-    }
-
-    pub fn number(self) -> u64 {
-        self.0
     }
 
     fn index(self) -> usize {
@@ -114,10 +106,7 @@ impl Watches {
         });
         self.index_of.insert(source, index);
         self.set_wanted(index, interest);
-        self.tell(index, tell).map_err(|error| {
-            self.forget(index);
-            error
-        })
+        self.tell(index, tell).inspect_err(|_| self.forget(index))
     }
 
     /// Notes what a watch is for from the next wait on.
@@ -127,10 +116,7 @@ impl Watches {
     pub fn modify(&mut self, source: Source, interest: Interest) -> io::Result<()> {
         let index = self.index_of(source)?;
         self.set_wanted(index, interest);
-        if !self.slots[index].is_queued {
-            self.slots[index].is_queued = true;
-            self.queue.push(index);
-        }
+        self.enqueue(index);
         Ok(())
     }
 
@@ -192,7 +178,24 @@ impl Watches {
         is_known
     }
 
+    /// The token of the watch that a key of this width names: on 32-bit machines a key has no room for generations.
+    pub fn token_of_key(&self, key: usize) -> Option<Token> {
+        let index = Token(key as u64).index();
+        let token = Token::new(index, self.slots.get(index)?.generation);
+        (token.0 as usize == key).then_some(token)
+    }
+
+    /// The kernel has told about this watch and forgets it, until it is told again.
+    pub fn note_forgotten(&mut self, token: Token) {
+        let index = token.index();
+        if let Some(watch) = &mut self.slots[index].watch {
+            watch.told = Interest::NONE;
+            self.enqueue(index);
+        }
+    }
+
     /// Notes that an event says which directions of a connection have ended, when the watch of this token is ready.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn note_end(&mut self, token: Token, ended: Interest, found: &mut Found) {
         let watch = self.slots.get(token.index()).and_then(|slot| slot.watch.as_ref());
         if let Some(watch) = watch
@@ -204,18 +207,23 @@ impl Watches {
 
     /// The kernel's set is a new one, in which nothing is.
     pub fn forget_told(&mut self) {
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            let Some(watch) = &mut slot.watch else { continue };
-            watch.told = Interest::NONE;
-            if !slot.is_queued {
-                slot.is_queued = true;
-                self.queue.push(index);
+        for index in 0..self.slots.len() {
+            if let Some(watch) = &mut self.slots[index].watch {
+                watch.told = Interest::NONE;
+                self.enqueue(index);
             }
         }
     }
 
     fn index_of(&self, source: Source) -> io::Result<usize> {
         self.index_of.get(&source).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn enqueue(&mut self, index: usize) {
+        if !self.slots[index].is_queued {
+            self.slots[index].is_queued = true;
+            self.queue.push(index);
+        }
     }
 
     fn set_wanted(&mut self, index: usize, interest: Interest) {
@@ -280,5 +288,103 @@ impl Watches {
             slot.generation = next;
             self.unused.push(index);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the kernel was told in a wait, as (source, before, after).
+    fn told_by_wait(watches: &mut Watches) -> Vec<(Source, Interest, Interest)> {
+        let mut told = Vec::new();
+        watches.begin(&mut Found::default(), |change| {
+            told.push((change.source, change.before, change.after));
+            Ok(Told::Watched)
+        });
+        told
+    }
+
+    fn watching(sources: &[Source]) -> Watches {
+        let mut watches = Watches::default();
+        for (key, source) in (0..).zip(sources) {
+            watches.add(*source, key, Interest::READ, |_| Ok(Told::Watched)).expect("it is not watched");
+        }
+        watches
+    }
+
+    #[test]
+    fn a_wait_tells_the_kernel_once_of_each_change_and_not_of_one_that_was_taken_back() {
+        let mut watches = watching(&[10, 11, 12]);
+        assert_eq!(told_by_wait(&mut watches), [], "what is added is told at once");
+        for interest in [Interest::BOTH, Interest::NONE, Interest::WRITE] {
+            watches.modify(12, interest).expect("it is watched");
+            watches.modify(10, interest).expect("it is watched");
+        }
+        watches.modify(10, Interest::READ).expect("it is watched");
+        assert_eq!(told_by_wait(&mut watches), [(12, Interest::READ, Interest::WRITE)]);
+        assert_eq!(told_by_wait(&mut watches), []);
+    }
+
+    #[test]
+    fn what_is_watched_for_nothing_is_not_in_the_kernel() {
+        let mut watches = Watches::default();
+        let nobody = |_| -> io::Result<Told> { panic!("there is nothing to tell") };
+        watches.add(10, 0, Interest::NONE, nobody).expect("it is not watched");
+        assert!(watches.is_idle());
+        watches.modify(10, Interest::READ).expect("it is watched");
+        watches.modify(10, Interest::NONE).expect("it is watched");
+        watches.remove(10, nobody).expect("it is watched");
+        assert_eq!(told_by_wait(&mut watches), []);
+    }
+
+    #[test]
+    fn a_refused_change_is_told_once_and_can_be_asked_for_again() {
+        let mut watches = watching(&[10]);
+        watches.modify(10, Interest::BOTH).expect("it is watched");
+        let mut found = Found::default();
+        watches.begin(&mut found, |_| Err(io::ErrorKind::NotFound.into()));
+        assert_eq!(
+            found.errors.iter().map(|(key, error)| (*key, error.kind())).collect::<Vec<_>>(),
+            [(0, io::ErrorKind::NotFound)]
+        );
+        assert!(watches.is_idle());
+        assert_eq!(told_by_wait(&mut watches), []);
+        watches.modify(10, Interest::READ).expect("it is still in the table");
+        assert_eq!(told_by_wait(&mut watches), [(10, Interest::NONE, Interest::READ)]);
+    }
+
+    #[test]
+    fn a_late_event_finds_nothing() {
+        let mut watches = Watches::default();
+        let mut tokens = Vec::new();
+        for key in [1, 2] {
+            let tell = |change: Change| {
+                tokens.push(change.token);
+                Ok(Told::Watched)
+            };
+            watches.add(10, key, Interest::READ, tell).expect("it is not watched");
+            if key == 1 {
+                watches.remove(10, |_| Ok(Told::Watched)).expect("it is watched");
+            }
+        }
+        let mut found = Found::default();
+        watches.begin(&mut found, |_| Ok(Told::Watched));
+        assert!(!watches.note(tokens[0], Interest::READ, &mut found));
+        assert!(
+            watches.note(tokens[1], Interest::READ, &mut found) && watches.note(tokens[1], Interest::BOTH, &mut found)
+        );
+        assert_eq!(found.ready, [Ready { key: 2, readable: true, writable: false }], "one for each watch");
+    }
+
+    #[test]
+    fn the_queue_is_never_longer_than_the_table() {
+        let mut watches = watching(&[10]);
+        for _ in 0..1000 {
+            watches.modify(10, Interest::BOTH).expect("it is watched");
+            watches.remove(10, |_| Ok(Told::Watched)).expect("it is watched");
+            watches.add(10, 0, Interest::READ, |_| Ok(Told::Watched)).expect("it is not watched");
+        }
+        assert!(watches.queue.len() <= 1 && watches.slots.len() == 1);
     }
 }
