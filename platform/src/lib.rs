@@ -4,6 +4,7 @@
 //! | target | implementation | waits with | sockets from |
 //! |---|---|---|---|
 //! | unix | `native/` | `select(2)` | the program, or socket activation (`LISTEN_FDS`) |
+//! | Windows | `native/` | Winsock's `select` | the program |
 //! | wasm32-wasip1 | `wasip1/` | `poll_oneoff` | the host: preopened listeners and streams |
 //! | wasm32-unknown-unknown | `sim/` | a virtual clock | a network in memory |
 //!
@@ -38,9 +39,9 @@
 
 mod descriptor;
 mod error;
-#[cfg(any(unix, target_os = "wasi"))]
+#[cfg(any(unix, windows, target_os = "wasi"))]
 mod interop;
-#[cfg(any(unix, target_os = "wasi"))]
+#[cfg(any(unix, windows, target_os = "wasi"))]
 mod preopens;
 pub mod sim;
 mod types;
@@ -60,8 +61,9 @@ pub use types::{
 };
 
 cfg_if::cfg_if! {
-    if #[cfg(unix)] {
+    if #[cfg(any(unix, windows))] {
         mod native;
+
         fn of_target() -> Rc<dyn Platform> {
             Rc::new(native::Native)
         }
@@ -79,7 +81,7 @@ cfg_if::cfg_if! {
             Rc::new(network)
         }
     } else {
-        compile_error!("selectio runs on unix, on wasm32-wasip1 and, simulated, on wasm32-unknown-unknown");
+        compile_error!("selectio runs on unix, on Windows, on wasm32-wasip1 and, simulated, on wasm32-unknown-unknown");
     }
 }
 

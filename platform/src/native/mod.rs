@@ -1,30 +1,42 @@
-//! The native world: sockets of the program's own, waited for with `select(2)`.
+//! The native world: sockets of the program's own, waited for with `select`. What the systems have in common is here;
+//! where unix and Windows differ, each has its own in a folder.
 
 mod accept;
-mod activation;
-mod fd_set;
 mod options;
-mod select;
-mod signals;
-mod socket_file;
 mod sockets;
-mod syscalls;
 mod waker;
+
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod fd_set;
+        mod select;
+        mod unix;
+        use select::Select as SystemSelector;
+        use unix as system;
+    } else {
+        mod windows;
+        #[path = "selector/winsock.rs"]
+        mod winsock;
+        use windows as system;
+        use winsock::Winsock as SystemSelector;
+    }
+}
 
 use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+
+use system::{activation, pair, signals, socket_file, stdin, syscalls};
 
 use crate::{
     Address, Caps, Connect, Descriptor, Domain, IntegerOption, Interest, Platform, Preopen, Protocol, Ready, Selector,
     Shutdown, SocketOption, Type, Wake,
 };
 
-/// Unix, with everything that the boundary names.
+/// Unix and Windows, with everything that the boundary names.
 pub struct Native;
 
 impl Platform for Native {
@@ -42,7 +54,7 @@ impl Platform for Native {
     }
 
     fn selector(&self) -> io::Result<Box<dyn Selector>> {
-        Ok(Box::new(select::Select::new()))
+        Ok(Box::new(SystemSelector::new()))
     }
 
     fn take_preopened(&self, wanted: &mut dyn FnMut(&Preopen) -> bool) -> io::Result<Option<Preopen>> {
@@ -152,11 +164,11 @@ impl Platform for Native {
     }
 
     fn stdin(&self) -> io::Result<Descriptor> {
-        Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+        Ok(stdin::open()?.into())
     }
 
     fn waker(&self) -> io::Result<(Descriptor, Arc<dyn Wake>)> {
-        let (reader, waker) = waker::pipe()?;
+        let (reader, waker) = waker::open()?;
         Ok((reader, Arc::new(waker)))
     }
 
