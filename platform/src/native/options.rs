@@ -18,6 +18,7 @@ pub fn get(socket: &Descriptor, option: SocketOption) -> io::Result<bool> {
         SocketOption::DontRoute => syscalls::socket_flag(fd, names::SO_DONTROUTE),
         SocketOption::KeepAlive => socket_ref.keepalive(),
         SocketOption::OutOfBandInline => socket_ref.out_of_band_inline(),
+        SocketOption::ReuseAddress if reuses_anyway(&socket_ref) => Ok(true),
         SocketOption::ReuseAddress => socket_ref.reuse_address(),
         SocketOption::NoDelay => socket_ref.tcp_nodelay(),
     }
@@ -35,9 +36,15 @@ pub fn set(socket: &Descriptor, option: SocketOption, on: bool) -> io::Result<()
         SocketOption::DontRoute => syscalls::set_socket_flag(fd, names::SO_DONTROUTE, on),
         SocketOption::KeepAlive => socket_ref.set_keepalive(on),
         SocketOption::OutOfBandInline => socket_ref.set_out_of_band_inline(on),
+        SocketOption::ReuseAddress if reuses_anyway(&socket_ref) => Ok(()),
         SocketOption::ReuseAddress => socket_ref.set_reuse_address(on),
         SocketOption::NoDelay => socket_ref.set_tcp_nodelay(on),
     }
+}
+
+/// On Windows nothing lingers on the address of a stream, and what has this name lets two live listeners have one port.
+fn reuses_anyway(socket: &SockRef<'_>) -> bool {
+    cfg!(windows) && socket.r#type().is_ok_and(|kind| kind == socket2::Type::STREAM)
 }
 
 pub fn get_integer(socket: &Descriptor, option: IntegerOption) -> io::Result<u32> {

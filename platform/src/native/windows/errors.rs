@@ -2,13 +2,15 @@
 
 use std::io;
 
-use super::names::{WSAECONNABORTED, WSAECONNRESET, WSAEMFILE, WSAENETDOWN, WSAENOBUFS, WSAENOTSOCK, WSAEWOULDBLOCK};
+use super::names::{
+    WSAECONNABORTED, WSAECONNRESET, WSAEMFILE, WSAENETDOWN, WSAENOBUFS, WSAENOTCONN, WSAENOTSOCK, WSAEWOULDBLOCK,
+};
 
 /// Of accept: no socket or memory is left for the connection.
 pub const EXHAUSTED: [i32; 2] = [WSAEMFILE, WSAENOBUFS];
 
-/// What accept says of a connection that failed while it waited.
-pub const CONNECTION_GONE: &[i32] = &[WSAECONNRESET, WSAECONNABORTED, WSAENETDOWN];
+/// What accept says of a connection that failed while it waited; without a peer that could be named, it is unconnected.
+pub const CONNECTION_GONE: &[i32] = &[WSAECONNRESET, WSAECONNABORTED, WSAENOTCONN, WSAENETDOWN];
 
 /// Of accept, for the test of who is told: nobody waits, and a socket that can't listen.
 #[cfg(test)]
