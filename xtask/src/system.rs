@@ -49,11 +49,15 @@ pub fn run_on_wine() -> Result<ExitCode> {
     }
     for binary in build_tests("native", &DRIVER)? {
         let mut command = Command::new(&binary.path);
-        command.arg(NATIVE_EXAMPLES).env(system::VARIABLE, System::Wine.name());
+        // One after another: when a program is killed, Wine 8 sometimes ends another one.
+        command.args([NATIVE_EXAMPLES, "--test-threads", "1"]).env(system::VARIABLE, System::Wine.name());
         tally.extend(run_binary(NAME, &binary, command)?);
         binaries.push(binary);
     }
-
+    wine::shut_down()?;
+    for difference in &differences::WINE_SOMETIMES {
+        take_out(&mut tally, &binaries, difference);
+    }
     let as_expected: Vec<_> = differences::WINE.iter().filter(|it| take_out(&mut tally, &binaries, it)).collect();
     step("Wine differs from Windows, as expected");
     for Difference { test, reason, .. } in &as_expected {
@@ -66,7 +70,8 @@ pub fn run_on_wine() -> Result<ExitCode> {
         failures.push(format!("{test} no longer differs: strike it from the table"));
     }
     let mut ran = tally.clone();
-    ran.passed.extend(as_expected.iter().filter_map(|it| name_of(&binaries, it)));
+    let known = differences::WINE.iter().chain(&differences::WINE_SOMETIMES);
+    ran.passed.extend(known.filter_map(|it| name_of(&binaries, it)));
     failures.extend(only_on_one(&listed_natively()?, NAME, &ran));
     println!();
     for failure in &failures {

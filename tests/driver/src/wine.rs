@@ -1,4 +1,5 @@
-//! Windows, as Debian's Wine plays it: set up once in the user's cache folder.
+//! Windows, as Debian's Wine plays it: set up once. Its drives are in the target folder, so that what runs there is of this
+//! clone alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
 
+use crate::cargo;
 use crate::tool::tools_folder;
 
 /// What programs are built for.
@@ -15,9 +17,6 @@ pub const TARGET: &str = "x86_64-pc-windows-gnu";
 /// The programs that are needed, and how Debian's packages are called.
 const PROGRAMS: [&str; 3] = ["wine", "wineserver", "x86_64-w64-mingw32-gcc"];
 const INSTALL: &str = "apt-get install wine wine64 gcc-mingw-w64-x86-64";
-
-/// How long Wine's server stays when nobody uses it, in seconds. While it is there, programs start at once.
-const SERVER_LINGERS_SECONDS: &str = "-p30";
 
 /// The library that gives programs their random numbers; Wine 8 lacks it, later versions have their own.
 const LIBRARY: &str = "bcryptprimitives.dll";
@@ -43,7 +42,19 @@ pub fn command(executable: &Path) -> Result<Command> {
     Ok(command)
 }
 
+/// Ends everything that still runs there.
+pub fn shut_down() -> Result<()> {
+    let mut server = Folders::find()?.command("wineserver");
+    server.arg("-k").status().context("wineserver could not be started")?;
+    Ok(())
+}
+
 impl Folders {
+    fn find() -> Result<Folders> {
+        let library = tools_folder()?.join("wine-library");
+        Ok(Folders { library, prefix: cargo::target_folder()?.join("wine") })
+    }
+
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         // The drive Z: is this machine's file system.
@@ -56,8 +67,7 @@ impl Folders {
 /// Once for each process: what is there already stays.
 fn set_up() -> Result<Folders> {
     static IS_SET_UP: Mutex<bool> = Mutex::new(false);
-    let root = tools_folder()?.join("wine");
-    let folders = Folders { library: root.join("library"), prefix: root.join("prefix") };
+    let folders = Folders::find()?;
     let mut is_set_up = IS_SET_UP.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if !*is_set_up {
         check_programs()?;
@@ -97,10 +107,11 @@ fn build_library(folder: &Path) -> Result<()> {
     fs::rename(&unfinished, &library).context("the library can't be put in its place")
 }
 
-/// Starts the server that all programs share, and makes the drives when there are none yet.
+/// Starts the server that all programs share, and makes the drives when there are none yet. The server stays: one that
+/// ends when it is idle for a while sometimes takes programs with it that have started meanwhile.
 fn start_server(folders: &Folders) -> Result<()> {
     let mut server = folders.command("wineserver");
-    server.arg(SERVER_LINGERS_SECONDS).stdout(Stdio::null()).stderr(Stdio::null());
+    server.arg("-p").stdout(Stdio::null()).stderr(Stdio::null());
     server.status().context("wineserver could not be started")?;
     let mut first = folders.command("wine");
     first.args(["cmd", "/c", "ver"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

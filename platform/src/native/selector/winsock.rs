@@ -113,13 +113,11 @@ impl Winsock {
 
     fn collect(&mut self, ready: &mut Vec<Ready>) {
         self.found.clear();
-        let answered = std::mem::take(&mut self.answered);
-        for (list, sockets) in answered.iter().enumerate() {
-            for &socket in sockets.sockets() {
-                self.note(socket, list);
+        for list in LISTS {
+            for position in 0..self.answered[list].sockets().len() {
+                self.note(self.answered[list].sockets()[position], list);
             }
         }
-        self.answered = answered;
         self.found.sort_unstable();
         for &(_, socket) in &self.found {
             if let Some(watch) = self.watches.get_mut(&socket) {
