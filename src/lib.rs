@@ -1,5 +1,5 @@
 //! A callback event loop: a [`Dispatcher`] waits on sockets and calls the handlers of those registered
-//! with it. One program, unchanged, runs natively on `select()` and as WebAssembly on `poll_oneoff`, on
+//! with it. One program, unchanged, runs natively on epoll or `select()` and as WebAssembly on `poll_oneoff`, on
 //! sockets that the host opened for it.
 //!
 //! It is the port of Nim's `asyncio` module, with that module's nouns and verbs and without its faults:
@@ -29,7 +29,7 @@
 //!
 //! | world | waits with | sockets | limits |
 //! |---|---|---|---|
-//! | unix | `select(2)` | the program's own, or passed by a supervisor | those of the process |
+//! | unix | epoll on Linux, elsewhere `select(2)` and with many sockets kqueue or event ports ([`Backend`]) | the program's own, or passed by a supervisor | those of the process |
 //! | wasm32-wasip1 | `poll_oneoff` | opened by the host | no addresses, options, datagrams or threads |
 //! | wasm32-unknown-unknown | a virtual clock | of a simulated network in memory | nothing outside of it |
 
@@ -68,7 +68,7 @@ pub use registration::Register;
 pub use remote::Remote;
 pub use selectio_platform::sim;
 pub use selectio_platform::{
-    Address, Descriptor, Domain, IntegerOption, Protocol, Shutdown, SocketOption, Type, raw_os_error,
+    Address, Backend, Descriptor, Domain, IntegerOption, Protocol, Shutdown, SocketOption, Type, raw_os_error,
 };
 pub use socket::{AsyncSocket, Blocking, pipe};
 pub use status::SocketStatus;

@@ -52,6 +52,10 @@ pub(crate) trait Source {
     /// Serves what the wait found; answers whether any handler was called.
     fn on_ready(self: Rc<Self>, ready: Ready, key: Key, dispatcher: &Dispatcher) -> bool;
 
+    /// The descriptor can't be watched any more, which the platform says once (C5); answers whether any handler was
+    /// called.
+    fn on_failure(self: Rc<Self>, error: io::Error, dispatcher: &Dispatcher) -> bool;
+
     /// Whether there is something to deliver that no wait would find.
     fn has_pending(self: Rc<Self>) -> bool;
 
@@ -151,7 +155,7 @@ impl Link {
         }
     }
 
-    /// Tells the selector what to watch for, when that has changed.
+    /// Tells the selector what to watch for, when that has changed. What the kernel refuses comes as a failure.
     ///
     /// # Errors
     /// Those of the selector.

@@ -5,6 +5,7 @@
 mod host;
 mod wasip1;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use host::Answer;
 use libfuzzer_sys::fuzz_target;
-use selectio_platform::{Descriptor, Interest, Ready, Selector};
+use selectio_platform::{Descriptor, Found, Interest, Ready, Selector};
 use wasip1::poll_oneoff::PollOneoff;
 
 const DESCRIPTOR_COUNT: usize = 6;
@@ -39,7 +40,7 @@ pub fn nothing_to_wait_for() -> io::Error {
     io::ErrorKind::InvalidInput.into()
 }
 
-/// What is watched, in the order of adding: the descriptor's index is its key.
+/// What is watched: the descriptor's index is its key.
 #[derive(Default)]
 struct Model {
     watched: Vec<(usize, Interest)>,
@@ -50,14 +51,17 @@ impl Model {
         self.watched.iter_mut().find(|(watched, _)| *watched == index).map(|(_, interest)| interest)
     }
 
-    /// C5, C6 and C7: known keys, once each, in the order of adding, nothing that nobody asked for.
-    fn check(&self, ready: &[Ready]) {
-        let mut watched = self.watched.iter();
-        for Ready { key, readable, writable, error } in ready {
-            let found = watched.find(|(index, _)| *index as u64 == *key);
-            let (_, interest) = found.expect("a watched key, after the one before it");
-            assert!(*readable || *writable || error.is_some(), "something is said");
-            assert!(!(*readable || *writable) || error.is_none(), "a bad descriptor is nothing else");
+    /// C5, C6 and C7: known keys, once each, nothing that nobody asked for.
+    fn check(&mut self, found: &Found) {
+        let told: Vec<u64> =
+            found.ready.iter().map(|ready| ready.key).chain(found.errors.iter().map(|(key, _)| *key)).collect();
+        assert_eq!(told.iter().collect::<HashSet<_>>().len(), told.len(), "each is told once");
+        for (key, _) in &found.errors {
+            self.find(*key as usize).expect("a watched key");
+        }
+        for Ready { key, readable, writable } in &found.ready {
+            let interest = *self.find(*key as usize).expect("a watched key");
+            assert!(*readable || *writable, "something is said");
             assert!(interest.read || !readable, "reading was asked for");
             assert!(interest.write || !writable, "writing was asked for");
         }
@@ -65,7 +69,7 @@ impl Model {
 }
 
 fn run(descriptors: &[Descriptor], actions: Vec<Action>) {
-    let (mut selector, mut model, mut ready) = (PollOneoff::new(), Model::default(), Vec::new());
+    let (mut selector, mut model, mut found) = (PollOneoff::new(), Model::default(), Found::default());
     for action in actions {
         match action {
             Action::Add { index, read, write } => {
@@ -92,14 +96,14 @@ fn run(descriptors: &[Descriptor], actions: Vec<Action>) {
             }
             Action::Select { timeout_ns, answers } => {
                 host::set_answers(answers);
-                let selected = selector.select(Some(Duration::from_nanos(timeout_ns.into())), &mut ready);
-                assert!(selected.is_ok() || ready.is_empty(), "an error is an answer for all");
-                model.check(&ready);
+                let selected = selector.select(Some(Duration::from_nanos(timeout_ns.into())), &mut found);
+                assert!(selected.is_ok() || found.is_empty(), "an error is an answer for all");
+                model.check(&found);
             }
         }
-        for Ready { key, error, .. } in ready.drain(..) {
+        for (key, _) in found.errors.drain(..) {
             // A descriptor that failed is not waited for again.
-            if let (Some(_), Some(watched)) = (error, model.find(key as usize)) {
+            if let Some(watched) = model.find(key as usize) {
                 *watched = Interest::NONE;
             }
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
-pub use selectio_platform::{Descriptor, Interest, Ready, Selector};
+pub use selectio_platform::{Descriptor, Found, Interest, Ready, Selector};
 
 #[path = "../../platform/src/wasip1/confirmation.rs"]
 #[allow(dead_code, reason = "the platform's own file")]

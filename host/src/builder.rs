@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::module;
 use crate::preopen::Preopen;
-use crate::run::{Host, Limits};
+use crate::run::{Directory, Given, Host};
 use crate::shutdown::ShutdownRequest;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,22 +14,18 @@ enum Source {
     Bytes { name: String, bytes: Vec<u8> },
 }
 
-/// A directory for the guest.
-pub(crate) struct Directory {
-    pub(crate) host: PathBuf,
-    pub(crate) guest: String,
-}
-
 /// Everything that a guest is given; made by [`Host::builder`].
 #[derive(Default)]
 pub struct HostBuilder {
     source: Option<Source>,
-    pub(crate) arguments: Vec<String>,
-    pub(crate) environment: Vec<(String, String)>,
-    pub(crate) directories: Vec<Directory>,
-    pub(crate) preopens: Vec<Preopen>,
-    pub(crate) limits: Limits,
-    pub(crate) shutdown: Option<ShutdownRequest>,
+    given: Given,
+}
+
+impl Host {
+    /// Starts saying what to run.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
 }
 
 impl HostBuilder {
@@ -48,58 +44,58 @@ impl HostBuilder {
 
     /// An argument for the guest, after argument 0.
     pub fn arg(mut self, argument: impl Into<String>) -> HostBuilder {
-        self.arguments.push(argument.into());
+        self.given.arguments.push(argument.into());
         self
     }
 
     /// Arguments for the guest, after argument 0.
     pub fn args(mut self, arguments: impl IntoIterator<Item = impl Into<String>>) -> HostBuilder {
-        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self.given.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
 
     /// A variable of the guest's environment, which is empty otherwise (but
     /// for `LISTEN_FDS` and `LISTEN_FDNAMES` when there are sockets).
     pub fn env(mut self, key: impl Into<String>, value: impl Into<String>) -> HostBuilder {
-        self.environment.push((key.into(), value.into()));
+        self.given.environment.push((key.into(), value.into()));
         self
     }
 
     /// A directory that the guest may use, and its name there.
     pub fn directory(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> HostBuilder {
-        self.directories.push(Directory { host: host.into(), guest: guest.into() });
+        self.given.directories.push(Directory { host: host.into(), guest: guest.into() });
         self
     }
 
     /// A socket for the guest; the first has the number 3 there, the next 4.
     pub fn preopen(mut self, socket: Preopen) -> HostBuilder {
-        self.preopens.push(socket);
+        self.given.preopens.push(socket);
         self
     }
 
     /// The most memory that the guest may have, in bytes; asking for more ends it.
     pub fn max_memory(mut self, bytes: usize) -> HostBuilder {
-        self.limits.memory_bytes = Some(bytes);
+        self.given.limits.memory_bytes = Some(bytes);
         self
     }
 
     /// The most sockets that the guest may have open, those given to it
     /// included; beyond it `sock_accept` answers `mfile`.
     pub fn max_sockets(mut self, count: usize) -> HostBuilder {
-        self.limits.sockets = Some(count);
+        self.given.limits.sockets = Some(count);
         self
     }
 
     /// The longest that the guest may run; then it is ended.
     pub fn timeout(mut self, limit: Duration) -> HostBuilder {
-        self.limits.time = Some(limit);
+        self.given.limits.time = Some(limit);
         self
     }
 
     /// Lets the guest know when it shall end: it finds `request` under the number
     /// [`SHUTDOWN_FD`](crate::SHUTDOWN_FD), which is not open otherwise.
     pub fn shutdown(mut self, request: ShutdownRequest) -> HostBuilder {
-        self.shutdown = Some(request);
+        self.given.shutdown = Some(request);
         self
     }
 
@@ -114,9 +110,10 @@ impl HostBuilder {
                 (file_name(&path), bytes)
             }
         };
-        let engine = module::engine(self.limits.time.is_some())?;
+        let engine = module::engine(self.given.limits.time.is_some())?;
         let program = module::load(&engine, &name, &bytes)?;
-        Ok(Host::new(self, name, program))
+        self.given.arguments.insert(0, name);
+        Ok(Host::new(self.given, program))
     }
 }
 

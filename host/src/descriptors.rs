@@ -4,6 +4,8 @@ use crate::errno::Errno;
 use crate::shutdown::{SHUTDOWN_FD, ShutdownRequest};
 use crate::socket::Socket;
 use crate::stdio::Stdio;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// What a descriptor number of the guest stands for.
@@ -36,11 +38,10 @@ pub(crate) struct Descriptors {
     entries: Vec<Option<Descriptor>>,
     /// What [`SHUTDOWN_FD`] stands for; the entries never reach that number.
     shutdown: Option<Descriptor>,
-    lowest_free: usize,
+    /// The numbers below the end of `entries` that stand for nothing, the lowest first.
+    free: BinaryHeap<Reverse<u32>>,
     sockets: usize,
     sockets_max: usize,
-    /// Grows with each change of what a number means.
-    version: u64,
     /// The first number that no preopened directory has or precedes.
     directories_end: u32,
 }
@@ -59,10 +60,9 @@ impl Descriptors {
         let mut descriptors = Descriptors {
             entries: Vec::new(),
             shutdown: shutdown.map(Descriptor::Shutdown),
-            lowest_free: 0,
+            free: BinaryHeap::new(),
             sockets: preopens.len(),
             sockets_max,
-            version: 0,
             directories_end: 0,
         };
         let streams = Stdio::all().map(Descriptor::Stdio);
@@ -70,7 +70,6 @@ impl Descriptors {
         let directories_inner = (3..3 + directories).map(Descriptor::File);
         let all = streams.into_iter().chain(sockets).chain(directories_inner);
         descriptors.entries.extend(all.map(Some));
-        descriptors.lowest_free = descriptors.entries.len();
         if directories > 0 {
             descriptors.directories_end = descriptors.entries.len() as u32;
         }
@@ -100,15 +99,16 @@ impl Descriptors {
         if matches!(descriptor, Descriptor::Socket(_)) {
             self.sockets += 1;
         }
-        self.version += 1;
-        let number = self.lowest_free;
-        match self.entries.get_mut(number) {
-            Some(entry) => *entry = Some(descriptor),
-            None => self.entries.push(Some(descriptor)),
+        match self.free.pop() {
+            Some(Reverse(number)) => {
+                self.entries[number as usize] = Some(descriptor);
+                number
+            }
+            None => {
+                self.entries.push(Some(descriptor));
+                self.entries.len() as u32 - 1
+            }
         }
-        let above = self.entries[number..].iter().position(Option::is_none);
-        self.lowest_free = above.map_or(self.entries.len(), |distance| number + distance);
-        number as u32
     }
 
     /// Takes the descriptor out, whose number is then free; not [`SHUTDOWN_FD`].
@@ -118,8 +118,7 @@ impl Descriptors {
         if matches!(removed, Descriptor::Socket(_)) {
             self.sockets -= 1;
         }
-        self.version += 1;
-        self.lowest_free = self.lowest_free.min(fd as usize);
+        self.free.push(Reverse(fd));
         Ok(removed)
     }
 
@@ -129,8 +128,7 @@ impl Descriptors {
         self.get(to)?;
         let moved = self.entries.get_mut(from as usize);
         let moved = moved.and_then(Option::take).ok_or(Errno::BADF)?;
-        self.lowest_free = self.lowest_free.min(from as usize);
-        self.version += 1;
+        self.free.push(Reverse(from));
         let replaced = std::mem::replace(self.get_mut(to)?, moved);
         if matches!(replaced, Descriptor::Socket(_)) {
             self.sockets -= 1;
@@ -141,10 +139,6 @@ impl Descriptors {
     /// Whether another socket may be opened.
     pub(crate) fn room_for_socket(&self) -> Result<(), Errno> {
         if self.sockets < self.sockets_max { Ok(()) } else { Err(Errno::MFILE) }
-    }
-
-    pub(crate) fn version(&self) -> u64 {
-        self.version
     }
 
     /// Whether a scan for preopened directories has to pass over this number.

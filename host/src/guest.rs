@@ -1,11 +1,11 @@
 //! The state of one running guest.
 
 use crate::clock::MonotonicClock;
-use crate::descriptors::Descriptors;
+use crate::descriptors::{Descriptor, Descriptors};
 use crate::error::Stop;
+use crate::limits::Limits;
 use crate::memory::LinearMemory;
-use crate::poll::WaitSet;
-use crate::run::Limits;
+use crate::poll::Waits;
 use crate::waiting::Deadline;
 use wasmtime::{AsContextMut, Caller, Extern, Memory, ResourceLimiter, Result};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -16,7 +16,7 @@ pub(crate) struct Guest {
     /// Arguments, environment, clocks, random numbers, directories and files.
     pub(crate) wasi: WasiP1Ctx,
     pub(crate) descriptors: Descriptors,
-    pub(crate) wait_set: WaitSet,
+    pub(crate) waits: Waits,
     pub(crate) clock: MonotonicClock,
     pub(crate) deadline: Deadline,
     pub(crate) memory_bytes_max: Option<usize>,
@@ -28,19 +28,26 @@ impl Guest {
     pub(crate) fn new(
         wasi: WasiP1Ctx,
         descriptors: Descriptors,
-        wait_set: WaitSet,
+        waits: Waits,
         clock: MonotonicClock,
         limits: Limits,
     ) -> Guest {
         Guest {
             wasi,
             descriptors,
-            wait_set,
+            waits,
             clock,
             deadline: Deadline::after(limits.time),
             memory_bytes_max: limits.memory_bytes,
             memory: None,
         }
+    }
+
+    /// Gives `descriptor` a number.
+    pub(crate) fn open(&mut self, descriptor: Descriptor) -> u32 {
+        let number = self.descriptors.insert(descriptor);
+        self.waits.note_opened(number);
+        number
     }
 
     /// Splits a call into the guest's memory and its state.

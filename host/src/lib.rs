@@ -57,6 +57,7 @@ mod error;
 mod functions;
 mod guest;
 mod inherit;
+mod limits;
 mod memory;
 mod module;
 mod poll;

@@ -1,12 +1,14 @@
 //! Running a program to its end.
 
-use crate::builder::HostBuilder;
 use crate::clock::MonotonicClock;
 use crate::descriptors::Descriptors;
 use crate::error::{Error, Stop};
 use crate::guest::Guest;
-use crate::poll::WaitSet;
+use crate::limits::Limits;
+use crate::poll::Waits;
 use crate::preopen::Preopen;
+use crate::shutdown::ShutdownRequest;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -17,29 +19,33 @@ use wasmtime_wasi::{FsPerms, WasiCtx};
 /// The number of the first socket or directory of a guest.
 const FIRST_FD: usize = 3;
 
-/// What an operator may limit; `None`: no limit of this host's.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Limits {
-    pub(crate) memory_bytes: Option<usize>,
-    pub(crate) sockets: Option<usize>,
-    pub(crate) time: Option<Duration>,
+/// A directory for the guest.
+pub(crate) struct Directory {
+    pub(crate) host: PathBuf,
+    pub(crate) guest: String,
+}
+
+/// Everything that a guest is given beside its code.
+#[derive(Default)]
+pub(crate) struct Given {
+    /// Argument 0 and all others.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) directories: Vec<Directory>,
+    pub(crate) preopens: Vec<Preopen>,
+    pub(crate) limits: Limits,
+    pub(crate) shutdown: Option<ShutdownRequest>,
 }
 
 /// A program that is ready to run.
 pub struct Host {
-    given: HostBuilder,
-    name: String,
+    given: Given,
     program: InstancePre<Guest>,
 }
 
 impl Host {
-    /// Starts saying what to run.
-    pub fn builder() -> HostBuilder {
-        HostBuilder::default()
-    }
-
-    pub(crate) fn new(given: HostBuilder, name: String, program: InstancePre<Guest>) -> Host {
-        Host { given, name, program }
+    pub(crate) fn new(given: Given, program: InstancePre<Guest>) -> Host {
+        Host { given, program }
     }
 
     /// The sockets that the guest will find, each with its number there.
@@ -71,7 +77,7 @@ impl Host {
     /// The state of the guest before its first instruction.
     fn guest(self) -> Result<Guest, Error> {
         let clock = MonotonicClock::start();
-        let wasi = wasi(&self.given, &self.name, clock)?;
+        let wasi = wasi(&self.given, clock)?;
         let limits = self.given.limits;
         let sockets = self.given.preopens.into_iter().map(Preopen::into_socket);
         let descriptors = Descriptors::new(
@@ -80,19 +86,19 @@ impl Host {
             limits.sockets.unwrap_or(usize::MAX),
             self.given.shutdown,
         );
-        let wait_set =
-            WaitSet::new().map_err(|error| Error::Host { reason: format!("no epoll set can be made: {error}") })?;
-        Ok(Guest::new(wasi, descriptors, wait_set, clock, limits))
+        let waits =
+            Waits::new().map_err(|error| Error::Host { reason: format!("nothing can be waited for: {error}") })?;
+        Ok(Guest::new(wasi, descriptors, waits, clock, limits))
     }
 }
 
 /// What `wasmtime-wasi` serves: arguments, environment, clocks, directories.
-fn wasi(given: &HostBuilder, name: &str, clock: MonotonicClock) -> Result<WasiP1Ctx, Error> {
+fn wasi(given: &Given, clock: MonotonicClock) -> Result<WasiP1Ctx, Error> {
     let mut wasi = WasiCtx::builder();
     // File operations need no second thread: the guest has only one.
     wasi.allow_blocking_current_thread(true);
     wasi.monotonic_clock(clock);
-    wasi.arg(name).args(&given.arguments);
+    wasi.args(&given.arguments);
     if !given.preopens.is_empty() {
         let names: Vec<_> = given.preopens.iter().map(Preopen::guest_name).collect();
         wasi.env("LISTEN_FDS", names.len().to_string());

@@ -8,8 +8,6 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-pub(crate) use libc::epoll_event as EpollEvent;
-
 /// Runs a system call until a signal does not interrupt it.
 fn retry(mut call: impl FnMut() -> isize) -> io::Result<usize> {
     loop {
@@ -109,65 +107,6 @@ pub(crate) fn inherited(count: i32) -> io::Result<Vec<OwnedFd>> {
     }
     // SAFETY: they are open, and by LISTEN_PID they are this process's own, to be taken once.
     Ok(all.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect())
-}
-
-/// A new epoll set.
-pub(crate) fn epoll_create() -> io::Result<OwnedFd> {
-    // SAFETY: takes numbers only.
-    let fd = retry(|| unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) as isize })?;
-    // SAFETY: the kernel has just made this descriptor, for us alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
-}
-
-/// Adds, modifies or removes (`EPOLL_CTL_…`) a descriptor of an epoll set.
-pub(crate) fn epoll_control(
-    epoll: BorrowedFd<'_>,
-    operation: i32,
-    fd: BorrowedFd<'_>,
-    events: u32,
-    key: u64,
-) -> io::Result<()> {
-    let mut event = EpollEvent { events, u64: key };
-    let (epoll, fd) = (epoll.as_raw_fd(), fd.as_raw_fd());
-    // SAFETY: the event outlives the call, which only reads it.
-    retry(|| unsafe { libc::epoll_ctl(epoll, operation, fd, &mut event) as isize }).map(drop)
-}
-
-/// Fills `events` with what is ready, up to its capacity. Empty when the time
-/// is over or a signal ends the wait early: callers look at the clock.
-///
-/// `exact` waits with the kernel's own resolution; kernels before 5.11 do not
-/// know that call (`ENOSYS`), the other one rounds up to a millisecond.
-pub(crate) fn epoll_wait(
-    epoll: BorrowedFd<'_>,
-    events: &mut Vec<EpollEvent>,
-    timeout: Option<Duration>,
-    exact: bool,
-) -> io::Result<()> {
-    events.clear();
-    let room = i32::try_from(events.capacity()).unwrap_or(i32::MAX);
-    let (epoll, first) = (epoll.as_raw_fd(), events.as_mut_ptr());
-    let count = if exact {
-        let timeout = timeout.map(timespec);
-        let timeout: *const libc::timespec = timeout.as_ref().map_or(std::ptr::null(), |time| time as _);
-        let no_mask: *const libc::sigset_t = std::ptr::null();
-        let call = libc::SYS_epoll_pwait2;
-        // SAFETY: `first` has room for `room` events; the timeout is null or outlives the call.
-        unsafe { libc::syscall(call, epoll, first, room, timeout, no_mask, 0usize) }
-    } else {
-        let milliseconds =
-            timeout.map_or(-1, |time| i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
-        // SAFETY: `first` has room for `room` events.
-        unsafe { libc::epoll_wait(epoll, first, room, milliseconds).into() }
-    };
-    match usize::try_from(count) {
-        Ok(count) => {
-            // SAFETY: the kernel has written this many events, at most the capacity.
-            unsafe { events.set_len(count) };
-            Ok(())
-        }
-        Err(_) => interrupted_or(io::Error::last_os_error()),
-    }
 }
 
 fn interrupted_or(error: io::Error) -> io::Result<()> {

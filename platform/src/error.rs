@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use crate::Backend;
+
 /// What failed and what to do about it, with the error that the operating system or the host gave as its source.
 ///
 /// It is inside an [`io::Error`]: [`explained`] makes one.
@@ -103,8 +105,13 @@ pub(crate) fn connection_gone(error: io::Error) -> io::Error {
     explained_as(io::ErrorKind::ConnectionAborted, text, error)
 }
 
+/// A mechanism to wait with that a world does not have.
+pub(crate) fn no_such_backend(backend: Backend, platform: &str) -> io::Error {
+    let operation = format!("waiting with {backend:?}");
+    unsupported(&operation, platform, "leave the backend out, or choose Backend::Default: that waits on every target")
+}
+
 /// An operation that a world does not have, with what to do instead.
-#[allow(dead_code, reason = "a world that has everything refuses nothing")]
 pub(crate) fn unsupported(operation: &str, platform: &str, remedy: &str) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, format!("{operation} is not possible on {platform}: {remedy}"))
 }

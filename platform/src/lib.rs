@@ -3,7 +3,7 @@
 //!
 //! | target | implementation | waits with | sockets from |
 //! |---|---|---|---|
-//! | unix | `native/` | `select(2)` | the program, or socket activation (`LISTEN_FDS`) |
+//! | unix | `native/` | `epoll(7)` on Linux, elsewhere `select(2)`, then kqueue or event ports | the program, or socket activation (`LISTEN_FDS`) |
 //! | Windows | `native/` | Winsock's `select` | the program |
 //! | wasm32-wasip1 | `wasip1/` | `poll_oneoff` | the host: preopened listeners and streams |
 //! | wasm32-unknown-unknown | `sim/` | a virtual clock | a network in memory |
@@ -22,9 +22,11 @@
 //! - **C3** An interrupted wait never shows: it goes on with the time that is left.
 //! - **C4** Nothing watched and a timeout is a sleep; nothing watched and no timeout is
 //!   [`InvalidInput`](std::io::ErrorKind::InvalidInput), before any system call.
-//! - **C5** What is wrong with one descriptor comes back in its own [`Ready`]; an `Err` of
-//!   [`Selector::select`] means that nothing could be waited for.
-//! - **C6** At most one [`Ready`] per watch, read and write merged, in the order of [`Selector::add`].
+//! - **C5** What is wrong with one descriptor comes back as its own error beside what is ready ([`Found::errors`]),
+//!   and so does a change of interest that the kernel refuses; an `Err` of [`Selector::select`] means that nothing
+//!   could be waited for. A descriptor that was closed while it was watched is an error where the kernel says so
+//!   (select, `poll_oneoff`), and silent where it forgets the watch (epoll, kqueue).
+//! - **C6** At most one [`Ready`] per watch and wait, read and write merged, in any order.
 //! - **C7** A key is any `u64`; no value is reserved.
 //! - **C8** Timeouts are relative, monotonic, and rounded up to what the kernel can count.
 //! - **C9** No limit is passed silently: where one is reached, [`Selector::add`] refuses the one descriptor that
@@ -37,6 +39,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod change_note;
 mod descriptor;
 mod error;
 #[cfg(any(unix, windows, target_os = "wasi"))]
@@ -57,12 +60,15 @@ use std::time::Duration;
 pub use descriptor::Descriptor;
 pub use error::{OperationError, explained, explained_as, raw_os_error};
 pub use types::{
-    Address, Caps, Connect, Domain, IntegerOption, Interest, Preopen, Protocol, Ready, Shutdown, SocketOption, Type,
+    Address, Backend, Caps, Connect, Domain, Found, IntegerOption, Interest, Preopen, Protocol, Ready, Shutdown,
+    SocketOption, Type,
 };
 
 cfg_if::cfg_if! {
     if #[cfg(any(unix, windows))] {
         mod native;
+        #[cfg(unix)]
+        pub use native::FdSelector;
 
         fn of_target() -> Rc<dyn Platform> {
             Rc::new(native::Native)
@@ -112,8 +118,8 @@ pub trait Platform {
     /// A new selector, watching nothing.
     ///
     /// # Errors
-    /// What the kernel says when it has no room for one.
-    fn selector(&self) -> io::Result<Box<dyn Selector>>;
+    /// `Unsupported` for a backend that this world doesn't have; what the kernel says when it has no room for one.
+    fn selector(&self, backend: Backend) -> io::Result<Box<dyn Selector>>;
 
     /// Takes the first socket that the host opened for this program, in the host's order, for which
     /// `wanted` says yes. Each is handed out once; `None` when none is left that is wanted.
@@ -135,18 +141,26 @@ pub trait Platform {
     /// `InvalidInput` when it is no socket.
     fn adopt(&self, descriptor: &Descriptor) -> io::Result<Type>;
 
-    /// Whether the descriptor is ready right now, without waiting.
+    /// Waits for one descriptor, outside of any selector; answers whether it is ready. `None` waits for ever.
     ///
     /// # Errors
     /// As for [`Selector::select`]; what is wrong with the descriptor itself.
-    fn is_ready(&self, descriptor: &Descriptor, interest: Interest) -> io::Result<bool> {
-        let (mut selector, mut ready) = (self.selector()?, Vec::new());
+    fn wait(&self, descriptor: &Descriptor, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
+        let (mut selector, mut found) = (self.selector(Backend::Default)?, Found::default());
         selector.add(descriptor, 0, interest)?;
-        selector.select(Some(Duration::ZERO), &mut ready)?;
-        match ready.pop() {
-            Some(Ready { error: Some(error), .. }) => Err(error),
-            found => Ok(found.is_some()),
+        selector.select(timeout, &mut found)?;
+        match found.errors.pop() {
+            Some((_, error)) => Err(error),
+            None => Ok(!found.ready.is_empty()),
         }
+    }
+
+    /// Whether the descriptor is ready right now, without waiting.
+    ///
+    /// # Errors
+    /// As for [`Platform::wait`].
+    fn is_ready(&self, descriptor: &Descriptor, interest: Interest) -> io::Result<bool> {
+        self.wait(descriptor, interest, Some(Duration::ZERO))
     }
 
     /// Whether an option of the socket is on.
@@ -340,6 +354,9 @@ pub trait Wake: Send + Sync {
 /// It keeps its state between calls (the sets, the subscription array), so that a wait costs what the
 /// kernel's call costs and nothing is rebuilt or allocated for it.
 pub trait Selector {
+    /// What it waits with, in messages: `select`, `epoll`, `poll_oneoff`.
+    fn name(&self) -> &'static str;
+
     /// Starts to watch a descriptor; what comes of it carries `key`.
     ///
     /// # Errors
@@ -348,7 +365,11 @@ pub trait Selector {
     /// can't take any more (C9).
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()>;
 
-    /// Changes what a descriptor is watched for. A watch for nothing keeps its place.
+    /// Changes what a descriptor is watched for. A watch for nothing keeps its key.
+    ///
+    /// Only the wish is noted: the kernel hears of it when the next wait begins, once for each descriptor, and not
+    /// at all when the wish is then what it was. What the kernel refuses is an error of that descriptor, told by
+    /// that wait.
     ///
     /// # Errors
     /// `NotFound` when it isn't watched.
@@ -360,11 +381,11 @@ pub trait Selector {
     /// `NotFound` when it isn't watched.
     fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()>;
 
-    /// Waits until something is ready or the time is over (`None` waits for ever) and fills `ready`,
+    /// Waits until something is ready or the time is over (`None` waits for ever) and fills `found`,
     /// which it empties first.
     ///
     /// # Errors
     /// `InvalidInput` when there is nothing to wait for; otherwise the kernel's word that nothing could
     /// be waited for.
-    fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
+    fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()>;
 }

@@ -34,7 +34,7 @@ impl Interest {
 }
 
 /// What a wait found out about one watch.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// The key that the watch was added with.
     pub key: u64,
@@ -42,8 +42,51 @@ pub struct Ready {
     pub readable: bool,
     /// Writing is worth a try.
     pub writable: bool,
-    /// The descriptor can't be watched any more, and why. Nothing else will come of this watch.
-    pub error: Option<io::Error>,
+}
+
+/// All that a wait found out. Kept from wait to wait, so that a wait allocates nothing.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// At most one for each watch, in any order (C6).
+    pub ready: Vec<Ready>,
+    /// The watches, by key, whose descriptor can't be watched any more, and why. Each is told once: nothing else
+    /// comes of the watch until its interest changes.
+    pub errors: Vec<(u64, io::Error)>,
+    /// Of the watches that are ready, by key, which directions of the connection have ended: reading when the peer
+    /// sends nothing more, both when it is gone. Only where the mechanism tells, which epoll does; a read or a write
+    /// tells everywhere.
+    pub ended: Vec<(u64, Interest)>,
+}
+
+impl Found {
+    /// Forgets what an earlier wait found.
+    pub fn clear(&mut self) {
+        self.ready.clear();
+        self.errors.clear();
+        self.ended.clear();
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.errors.is_empty()
+    }
+}
+
+/// Which of the system's mechanisms a native program waits with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backend {
+    /// The one that suits the system. On every target.
+    #[default]
+    Default,
+    /// `select(2)`: simple, and the same everywhere; a wait costs more with each descriptor. On unix.
+    Select,
+    /// `epoll(7)`: a wait costs what is ready, however many descriptors are idle. On Linux and Android.
+    Epoll,
+    /// The crate `polling`: kqueue on macOS and the BSDs, event ports on illumos and Solaris, the completion port on
+    /// Windows, epoll on Linux. Natively.
+    Polling,
 }
 
 /// A socket that the host opened before the program started.

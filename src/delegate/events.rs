@@ -7,6 +7,7 @@ use selectio_platform::{Interest, Ready};
 
 use super::{Delegate, Inner, Mode};
 use crate::dispatcher::{Dispatcher, Key};
+use crate::error::in_operation;
 use crate::handler::HandlerSlot;
 use crate::registration::Source;
 use crate::served::{ErrorHandler, Served};
@@ -32,6 +33,10 @@ impl Delegate {
     }
 
     fn serve(&self, ready: &Ready, key: Key, dispatcher: &Dispatcher) -> bool {
+        if let Some(error) = self.inner.noted_error.take() {
+            self.fail(error, dispatcher);
+            return true;
+        }
         let mut was_called = false;
         // What came before may have changed what it wants.
         if ready.readable && self.wants().watch.read {
@@ -58,13 +63,10 @@ impl Served for Delegate {
             Ok(descriptor) => self.inner.link.set_interest(&descriptor, wants.watch),
             Err(_) => return,
         };
-        if let (Err(error), Some((dispatcher, _))) = (watched, self.inner.link.get()) {
-            let delegate = self.clone();
-            dispatcher.defer(move |dispatcher| {
-                delegate.fail(error, dispatcher);
-                Ok(())
-            });
-        } else if wants.asks {
+        if let Err(error) = watched {
+            *self.inner.noted_error.borrow_mut() = Some(in_operation("watching the descriptor", error));
+        }
+        if wants.asks || self.inner.noted_error.borrow().is_some() {
             self.inner.link.note_pending();
         }
     }
@@ -85,23 +87,27 @@ impl Served for Delegate {
 
 impl Source for Inner {
     fn on_ready(self: Rc<Self>, ready: Ready, key: Key, dispatcher: &Dispatcher) -> bool {
-        let delegate = Delegate { inner: self };
-        let was_called = delegate.serve(&ready, key, dispatcher);
-        match ready.error {
-            Some(error) if delegate.inner.link.is(key) => {
-                delegate.fail(error, dispatcher);
-                true
-            }
-            _ => was_called,
-        }
+        Delegate { inner: self }.serve(&ready, key, dispatcher)
+    }
+
+    fn on_failure(self: Rc<Self>, error: io::Error, dispatcher: &Dispatcher) -> bool {
+        Delegate { inner: self }.fail(error, dispatcher);
+        true
     }
 
     fn has_pending(self: Rc<Self>) -> bool {
         let delegate = Delegate { inner: self };
-        let answer = delegate.inner.handlers.buffered.call(|handler| Ok(handler(&delegate)));
+        let has_buffered = match delegate.inner.handlers.buffered.call(|handler| Ok(handler(&delegate))) {
+            Some(Err(panic)) => {
+                *delegate.inner.noted_error.borrow_mut() = Some(in_operation("has_data_buffered", panic));
+                false
+            }
+            answer => matches!(answer, Some(Ok(true))),
+        };
+        let has_error = delegate.inner.noted_error.borrow().is_some();
         // It is asked again before the next wait.
         delegate.changed();
-        matches!(answer, Some(Ok(true))) && delegate.wants().watch.read
+        has_error || (has_buffered && delegate.wants().watch.read)
     }
 
     fn run_task(self: Rc<Self>, dispatcher: &Dispatcher) {

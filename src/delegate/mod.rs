@@ -81,6 +81,8 @@ struct Inner {
     /// Of a waker or of signals: what is read only tells that something has happened.
     drain: Option<Drain>,
     value: RefCell<Option<Rc<dyn Any>>>,
+    /// An error that came up outside of its own turn, to be delivered in its next one.
+    noted_error: RefCell<Option<io::Error>>,
 }
 
 #[derive(Default)]
@@ -109,6 +111,7 @@ impl Delegate {
             handlers: Handlers::default(),
             drain,
             value: RefCell::default(),
+            noted_error: RefCell::default(),
         };
         Delegate { inner: Rc::new(inner) }
     }
@@ -259,6 +262,7 @@ impl Delegate {
         }
         inner.handlers.error.clear();
         inner.handlers.buffered.clear();
+        inner.noted_error.take();
         drop(inner.value.take());
         closed.map_err(|error| named("close", error))
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use selectio_platform::this_target;
+use selectio_platform::{Backend, this_target};
 
 use super::{DEFAULT_TIMEOUT, Dispatcher, Shared};
 use crate::error::misuse;
@@ -32,6 +32,7 @@ pub struct DispatcherBuilder {
     task_interval: Duration,
     registered_max: usize,
     send_buffers_max: usize,
+    backend: Backend,
 }
 
 /// What the send buffers of all sockets may hold together when nobody says otherwise.
@@ -43,6 +44,7 @@ impl DispatcherBuilder {
             task_interval: DEFAULT_TIMEOUT,
             registered_max: u32::MAX as usize,
             send_buffers_max: SEND_BUFFERS_MAX,
+            backend: Backend::Default,
         }
     }
 
@@ -69,17 +71,24 @@ impl DispatcherBuilder {
         self
     }
 
+    /// What to wait with; the mechanism that suits the system unless set. `{:?}` of the dispatcher tells which one it
+    /// is.
+    pub fn backend(mut self, backend: Backend) -> DispatcherBuilder {
+        self.backend = backend;
+        self
+    }
+
     /// Makes the dispatcher, with nothing registered.
     ///
     /// # Errors
-    /// `InvalidInput` for a task interval of zero, which would leave no time to wait; otherwise as for
-    /// [`Dispatcher::new`].
+    /// `InvalidInput` for a task interval of zero, which would leave no time to wait; `Unsupported` for a backend that
+    /// this target doesn't have; otherwise as for [`Dispatcher::new`].
     pub fn build(self) -> io::Result<Dispatcher> {
         if self.task_interval.is_zero() {
             return Err(misuse("build", "a task interval of zero leaves no time to wait: use a millisecond or more"));
         }
         let platform = this_target();
-        let selector = RefCell::new(platform.selector()?);
+        let selector = RefCell::new(platform.selector(self.backend)?);
         Ok(Dispatcher {
             shared: Rc::new(Shared {
                 platform,
@@ -99,9 +108,10 @@ impl DispatcherBuilder {
                 deferred: RefCell::default(),
                 error_handler: HandlerSlot::default(),
                 failure: RefCell::default(),
-                ready: RefCell::default(),
+                found: RefCell::default(),
                 round: RefCell::default(),
                 task_round: RefCell::default(),
+                time: Cell::new(None),
                 turn: Cell::new(0),
                 is_polling: Cell::new(false),
                 is_stopped: Cell::new(false),

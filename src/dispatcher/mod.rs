@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use selectio_platform::{Descriptor, Interest, Platform, Ready, Selector};
+use selectio_platform::{Descriptor, Found, Interest, Platform, Ready, Selector};
 
 use crate::error::misuse;
 use crate::handler::HandlerSlot;
@@ -78,9 +78,11 @@ pub(crate) struct Shared {
     /// The error of a listener that nobody has handled, on its way out of the poll.
     failure: RefCell<Option<io::Error>>,
     /// Kept from poll to poll, so that a poll allocates nothing.
-    ready: RefCell<Vec<Ready>>,
+    found: RefCell<Found>,
     round: RefCell<Vec<(u64, Ready)>>,
     task_round: RefCell<Vec<Key>>,
+    /// What the clock said last, unless something that takes time has run since.
+    time: Cell<Option<Duration>>,
     /// Counts the rounds of serving: what a socket may read in one of them is limited.
     turn: Cell<u64>,
     is_polling: Cell<bool>,
@@ -258,6 +260,8 @@ impl Dispatcher {
         drop(entry);
     }
 
+    /// The kernel hears of it when the next wait begins, and what it refuses comes as the source's failure.
+    ///
     /// # Errors
     /// Those of the selector, after which the descriptor is not watched as it should be.
     pub(crate) fn set_interest(&self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
@@ -389,6 +393,10 @@ impl Dispatcher {
 
 impl fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dispatcher").field("platform", &self.shared.platform.name()).field("len", &self.len()).finish()
+        f.debug_struct("Dispatcher")
+            .field("platform", &self.shared.platform.name())
+            .field("backend", &self.shared.selector.borrow().name())
+            .field("len", &self.len())
+            .finish()
     }
 }

@@ -41,6 +41,13 @@ impl Dispatcher {
     /// had to be closed and has no `handle_error`; those of the platform when nothing could be waited for. What
     /// goes wrong with any other socket goes to its own `handle_error` instead.
     pub fn poll(&self, timeout: impl Into<Option<Duration>>) -> io::Result<bool> {
+        // Who knows what the program has done since the last one.
+        self.forget_time();
+        self.poll_on(timeout.into())
+    }
+
+    /// A poll that comes right after the one before.
+    fn poll_on(&self, timeout: Option<Duration>) -> io::Result<bool> {
         if self.shared.is_polling.replace(true) {
             return Err(misuse("poll", "a poll is running: return from the handler, and it goes on"));
         }
@@ -48,7 +55,7 @@ impl Dispatcher {
         if self.is_finished() {
             return Ok(false);
         }
-        let waited = self.wait_and_serve(timeout.into());
+        let waited = self.wait_and_serve(timeout);
         self.run_tasks();
         waited?;
         match self.shared.failure.take() {
@@ -63,13 +70,14 @@ impl Dispatcher {
     /// Those of [`Dispatcher::poll`].
     pub fn run(&self) -> io::Result<()> {
         let mut is_open = true;
+        self.forget_time();
         while !self.shared.is_stopped.replace(false) {
             if !is_open {
                 return Ok(());
             }
             // Only tasks need to be called now and then; without one the wait is for ever.
             let timeout = if self.shared.tasks.borrow().is_empty() { None } else { Some(self.shared.task_interval) };
-            is_open = self.poll(timeout)?;
+            is_open = self.poll_on(timeout)?;
         }
         Ok(())
     }
@@ -82,7 +90,7 @@ impl Dispatcher {
 
     fn wait_and_serve(&self, timeout: Option<Duration>) -> io::Result<()> {
         let deadline = match timeout {
-            Some(timeout) if !timeout.is_zero() => Some(self.now().saturating_add(timeout)),
+            Some(timeout) if !timeout.is_zero() => Some(self.time().saturating_add(timeout)),
             _ => timeout,
         };
         let mut left = timeout;
@@ -103,7 +111,7 @@ impl Dispatcher {
             if delivered || left == Some(Duration::ZERO) || self.is_finished() {
                 return Ok(());
             }
-            left = deadline.map(|deadline| deadline.saturating_sub(self.now()));
+            left = deadline.map(|deadline| deadline.saturating_sub(self.time()));
             if left == Some(Duration::ZERO) {
                 return Ok(());
             }
@@ -119,14 +127,16 @@ impl Dispatcher {
         } else if timeout != Some(Duration::ZERO)
             && let Some(deadline) = self.shared.timers.borrow().next_deadline()
         {
-            let until_timer = deadline.saturating_sub(self.now());
+            let until_timer = deadline.saturating_sub(self.time());
             timeout = Some(timeout.map_or(until_timer, |timeout| timeout.min(until_timer)));
         }
-        let mut ready = self.shared.ready.borrow_mut();
-        let waited = self.shared.selector.borrow_mut().select(timeout, &mut ready);
+        let mut found = self.shared.found.borrow_mut();
+        let waited = self.shared.selector.borrow_mut().select(timeout, &mut found);
+        self.forget_time();
         waited.map_err(|error| in_operation("poll", error))?;
         let entries = self.shared.entries.borrow();
-        round.extend(ready.drain(..).filter_map(|ready| {
+        let failed = found.errors.iter().map(|&(key, _)| Ready { key, readable: false, writable: false });
+        round.extend(found.ready.iter().copied().chain(failed).filter_map(|ready| {
             let entry = entries.get(Key::from_number(ready.key))?;
             Some((entry.order, ready))
         }));
@@ -138,7 +148,6 @@ impl Dispatcher {
             }
             kept.readable |= next.readable;
             kept.writable |= next.writable;
-            kept.error = kept.error.take().or(next.error.take());
             true
         });
         Ok(())
@@ -152,8 +161,7 @@ impl Dispatcher {
         for key in pending.drain(..) {
             let Some((source, order)) = self.take_pending(key) else { continue };
             if source.has_pending() {
-                let ready = Ready { key: key.number(), readable: true, writable: false, error: None };
-                round.push((order, ready));
+                round.push((order, Ready { key: key.number(), readable: true, writable: false }));
             }
         }
         *self.shared.pending_round.borrow_mut() = pending;
@@ -169,10 +177,32 @@ impl Dispatcher {
     /// Phase 4 for one source: whatever came before may have closed or unregistered it (P3).
     fn serve(&self, ready: Ready) -> bool {
         let key = Key::from_number(ready.key);
-        match self.source(key) {
-            Some(source) => source.on_ready(ready, key, self),
-            None => false,
+        let mut delivered = self.source(key).is_some_and(|source| source.on_ready(ready, key, self));
+        // The platform says this once (C5), so it is not put off.
+        if let Some(error) = self.take_failure(ready.key)
+            && let Some(source) = self.source(key)
+        {
+            delivered |= source.on_failure(error, self);
         }
+        delivered
+    }
+
+    /// What the wait found to be wrong with the descriptor of this key.
+    fn take_failure(&self, key: u64) -> Option<io::Error> {
+        let errors = &mut self.shared.found.borrow_mut().errors;
+        let position = errors.iter().position(|(failed, _)| *failed == key)?;
+        Some(errors.swap_remove(position).1)
+    }
+
+    /// What the clock says; read once as long as nothing that takes time has run.
+    fn time(&self) -> Duration {
+        let time = self.shared.time.get().unwrap_or_else(|| self.now());
+        self.shared.time.set(Some(time));
+        time
+    }
+
+    fn forget_time(&self) {
+        self.shared.time.set(None);
     }
 
     /// Calls the timers that are due, and says whether a handler was called.
@@ -180,11 +210,12 @@ impl Dispatcher {
         if self.shared.timers.borrow().next_deadline().is_none() {
             return false;
         }
-        let (now, starts) = (self.now(), self.shared.timers.borrow().starts());
+        let (now, starts) = (self.time(), self.shared.timers.borrow().starts());
         let mut delivered = false;
         loop {
             let due = self.shared.timers.borrow_mut().take_due(now, starts);
             let Some((timer, mut due)) = due else { return delivered };
+            self.forget_time();
             match &mut due {
                 Due::Call { handler, .. } => {
                     delivered = true;
@@ -202,7 +233,7 @@ impl Dispatcher {
             let done = self.shared.timers.borrow_mut().finish(timer, due, now);
             // What the handler owned may come back here when it is dropped.
             drop(done);
-            self.run_deferred();
+            delivered |= self.run_deferred();
         }
     }
 
@@ -215,6 +246,7 @@ impl Dispatcher {
         round.extend(self.shared.tasks.borrow().values());
         for key in round.drain(..) {
             if let Some(source) = self.source(key) {
+                self.forget_time();
                 source.run_task(self);
                 self.run_deferred();
             }
@@ -232,6 +264,7 @@ impl Dispatcher {
             let next = self.shared.unflushed.borrow().get(index).copied();
             let Some(key) = next else { break };
             index += 1;
+            self.forget_time();
             let source = self.shared.entries.borrow().get(key).map(|entry| {
                 entry.is_unflushed.set(false);
                 entry.source.clone()
@@ -248,6 +281,7 @@ impl Dispatcher {
         for _ in 0..count {
             let next = self.shared.deferred.borrow_mut().pop_front();
             let Some(call) = next else { break };
+            self.forget_time();
             match catch_panic(|| call(self)) {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.tell(&error),
                 _ => {}

@@ -47,9 +47,10 @@ impl Blocking {
     /// Waits for a connection.
     ///
     /// # Errors
-    /// `TimedOut`; otherwise as for [`AsyncSocket::accept_addr`].
+    /// `TimedOut`; `QuotaExceeded` when there is no descriptor left for the one that waits; otherwise as for
+    /// [`AsyncSocket::accept_addr`].
     pub fn accept(&self) -> io::Result<(AsyncSocket, Option<SocketAddr>)> {
-        self.until("accept", true, || self.socket.accept_addr())
+        self.until("accept", true, || self.socket.accept_addr_as(Reader::Blocking))
     }
 
     /// Waits for bytes; 0 is the end of the stream. While the socket connects, it waits for that first.
@@ -117,11 +118,11 @@ impl Blocking {
                 );
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
-            let state = State { has_read_handler: is_reading, is_paused: false, ..socket.state() };
+            // Handlers belong to the dispatcher: this call waits for itself alone.
+            let state =
+                State { has_read_handler: is_reading, has_write_handler: false, is_paused: false, ..socket.state() };
             socket.with_open_descriptor(operation, |platform, descriptor| {
-                let mut selector = platform.selector()?;
-                selector.add(descriptor, 0, state.wants().watch)?;
-                selector.select(Some(left), &mut Vec::new())
+                platform.wait(descriptor, state.wants().watch, Some(left))
             })?;
         }
     }

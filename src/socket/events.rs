@@ -112,8 +112,7 @@ impl AsyncSocket {
 
     /// Once, when the peer is done and every line was read.
     fn tell_end(&self, dispatcher: &Dispatcher) -> bool {
-        let is_due = self.inner.read.get() == ReadSide::Ended && self.state().wants().deliver_now;
-        if !is_due || self.inner.reader.borrow().has_unread() {
+        if !self.state().is_end_due() {
             return false;
         }
         self.inner.read.set(ReadSide::Told);
@@ -127,15 +126,12 @@ impl AsyncSocket {
     }
 
     fn serve_write(&self, key: Key, dispatcher: &Dispatcher) -> bool {
-        let was_blocked = self.inner.is_send_blocked.get();
-        if was_blocked {
-            self.flush_waiting(dispatcher);
-        }
+        let has_sent = self.inner.is_send_blocked.get() && self.flush_waiting(dispatcher);
         let has_room = self.is_served(key) && !self.inner.is_send_blocked.get();
         let was_called =
             has_room && self.state().is_writing() && self.call("handle_write", &self.inner.handlers.write, dispatcher);
         // Bytes that have left are something that a program may wait for.
-        was_called || was_blocked
+        was_called || has_sent
     }
 
     /// Tells an error that costs nothing. What a socket says after its close is of no interest.
@@ -211,16 +207,14 @@ impl Served for AsyncSocket {
 impl Source for Inner {
     fn on_ready(self: Rc<Self>, ready: Ready, key: Key, dispatcher: &Dispatcher) -> bool {
         let socket = AsyncSocket { inner: self };
+        socket.take_turn(dispatcher, || socket.serve(&ready, key, dispatcher))
+    }
+
+    fn on_failure(self: Rc<Self>, error: io::Error, dispatcher: &Dispatcher) -> bool {
+        let socket = AsyncSocket { inner: self };
         socket.take_turn(dispatcher, || {
-            let was_called = socket.serve(&ready, key, dispatcher);
-            // The platform says this once (C5), so it is not put off.
-            match ready.error {
-                Some(error) if socket.inner.link.is(key) => {
-                    socket.fail(error, dispatcher);
-                    true
-                }
-                _ => was_called,
-            }
+            socket.fail(error, dispatcher);
+            true
         })
     }
 

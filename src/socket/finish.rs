@@ -45,7 +45,8 @@ impl AsyncSocket {
         let dispatcher = inner.link.get();
         inner.status.set(SocketStatus::Closed);
         let descriptor = inner.descriptor.take();
-        self.stop_timers();
+        self.stop_own_timers();
+        self.set_deadline(None);
         self.forget_send_buffered();
         inner.link.detach(descriptor.as_deref());
         inner.queue.borrow_mut().clear();
@@ -85,12 +86,20 @@ impl AsyncSocket {
         if self.is_closed() || self.state().is_closing() {
             return Ok(());
         }
-        if self.flush_gathered().is_err() || inner.noted_error.borrow().is_some() {
-            // The peer is gone already: its error is told in the socket's own turn, which closes it too.
-            return if inner.link.is_attached() { Ok(()) } else { self.close() };
-        }
+        let flushed = self.flush_gathered();
         if !self.has_ended() {
             inner.read.set(ReadSide::Discarding);
+        }
+        inner.reader.borrow_mut().clear();
+        self.stop_own_timers();
+        if flushed.is_err() || inner.noted_error.borrow().is_some() {
+            if !inner.link.is_attached() {
+                return self.close();
+            }
+            // The peer is gone already: its error is told in the socket's own turn, which closes it too.
+            inner.write.set(WriteSide::CloseAfterFlush);
+            self.changed();
+            return Ok(());
         }
         if inner.queue.borrow().is_empty() {
             // A peer that still sends would be reset, and lose what it has not read yet.
@@ -98,7 +107,6 @@ impl AsyncSocket {
             return if still_sends && inner.link.is_attached() { self.linger() } else { self.close() };
         }
         inner.write.set(WriteSide::CloseAfterFlush);
-        inner.reader.borrow_mut().clear();
         self.set_deadline(Some(inner.close_time.get()));
         self.changed();
         Ok(())
@@ -115,10 +123,13 @@ impl AsyncSocket {
         if self.inner.read.get() != ReadSide::Discarding {
             return self.close();
         }
+        if self.shut_down_now(Shutdown::Write).is_err() {
+            // The peer is gone: there is nobody to wait for.
+            return self.close();
+        }
         self.inner.write.set(WriteSide::Lingering);
         let left = self.deadline_left().unwrap_or(LINGER_TIME);
         self.set_deadline(Some(left.min(LINGER_TIME)));
-        self.shut_down_now(Shutdown::Write)?;
         self.changed();
         Ok(())
     }
@@ -142,11 +153,7 @@ impl AsyncSocket {
                 }
             }
         }
-        let flushes = ready.writable && !self.inner.queue.borrow().is_empty();
-        if flushes {
-            self.flush_waiting(dispatcher);
-        }
-        flushes
+        ready.writable && self.flush_waiting(dispatcher)
     }
 
     /// The time to take what was sent, or to close, is over.

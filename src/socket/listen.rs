@@ -9,6 +9,7 @@ use selectio_platform::{Address, Domain, Preopen, SocketOption, Type, explained,
 
 use super::connect::resolve;
 use super::preopened::{is_path, parse_address, take_preopened};
+use super::receive::Reader;
 use super::turn::ACCEPT_COST;
 use super::{AsyncSocket, wrong_state};
 use crate::dispatcher::Dispatcher;
@@ -137,12 +138,16 @@ impl AsyncSocket {
     /// registered listener is closed for them when its handler has returned.
     #[doc(alias = "acceptAddr")]
     pub fn accept_addr(&self) -> io::Result<Option<(AsyncSocket, Option<SocketAddr>)>> {
+        self.accept_addr_as(Reader::Turn)
+    }
+
+    pub(super) fn accept_addr_as(&self, reader: Reader) -> io::Result<Option<(AsyncSocket, Option<SocketAddr>)>> {
         if !self.is_listening() {
             return Err(wrong_state("accept_addr", self.status(), "only a listening socket accepts"));
         }
         let inner = &self.inner;
-        let turn = inner.link.turn();
-        while inner.turn.left(turn) > 0 && !inner.is_muted.get() {
+        let turn = self.turn(reader);
+        while inner.turn.left(turn) > 0 && (reader == Reader::Blocking || !inner.is_muted.get()) {
             inner.turn.spend(ACCEPT_COST);
             match self.with_open_descriptor("accept_addr", |platform, socket| platform.accept(socket)) {
                 Ok((descriptor, peer)) => {
@@ -157,7 +162,9 @@ impl AsyncSocket {
                     io::ErrorKind::WouldBlock => return Ok(None),
                     // That client is gone already; the next one may wait behind it (accept(2)).
                     io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
-                    io::ErrorKind::QuotaExceeded => return self.pause_accepting(error).map(|()| None),
+                    io::ErrorKind::QuotaExceeded if reader == Reader::Turn => {
+                        return self.pause_accepting(error).map(|()| None);
+                    }
                     _ => {
                         // Should the program ignore it, it doesn't come again and again without a pause.
                         inner.is_broken.set(true);

@@ -315,6 +315,9 @@ impl Register for AsyncSocket {
             self.flush_gathered()?;
             self.forget_send_buffered();
             self.stop_deadline_timer();
+            if self.inner.is_muted.replace(false) {
+                self.set_deadline(None);
+            }
         }
         let descriptor = self.inner.descriptor.get("unregister").ok();
         self.inner.link.detach_from(dispatcher, descriptor.as_deref())

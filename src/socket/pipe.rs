@@ -13,8 +13,8 @@ use crate::buffer_pool::{give_receive_buffer, take_receive_buffer};
 /// each direction, make a proxy; when both directions have ended, both sockets close.
 ///
 /// When one of them is gone for another reason, the other is closed after a flush. The sockets have to be connected
-/// or connecting, and registered before or after. It sets the read, close and gone handlers of `from` and the drain
-/// handler of `to`.
+/// or connecting, and registered before or after. It sets the read and close handlers of `from`, the drain handler of
+/// `to`, and the gone handlers of both.
 ///
 /// ```no_run
 /// use selectio::{AsyncSocket, Dispatcher, pipe};
@@ -46,8 +46,9 @@ pub fn pipe(from: &AsyncSocket, to: &AsyncSocket) {
     });
     let target = to.clone();
     from.set_handle_close(move |from, _| pass_end_on(from, &target));
-    let target = to.clone();
-    from.set_handle_gone(move |_, _| target.close_after_flush());
+    for (one, other) in [(from, to.clone()), (to, from.clone())] {
+        one.set_handle_gone(move |_, _| other.close_after_flush());
+    }
 }
 
 fn pass_on(from: &AsyncSocket, to: &AsyncSocket) -> io::Result<()> {

@@ -76,7 +76,7 @@ impl AsyncSocket {
                 inner.turn.spend(length.max(LINE_COST_MIN));
                 return line.map(ReadLine::Full);
             }
-            if self.has_ended() {
+            if self.reads_no_more() {
                 return Ok(inner.reader.borrow_mut().take_tail().map_or(ReadLine::Eof, ReadLine::Full));
             }
             if !inner.turn.has_room(turn) || (reader == Reader::Turn && self.awaits_event()) {
@@ -152,7 +152,7 @@ impl AsyncSocket {
             inner.turn.spend(buffered);
             return Ok(Some(buffered));
         }
-        if self.has_ended() && inner.reader.borrow().is_empty() {
+        if self.reads_no_more() && inner.reader.borrow().is_empty() {
             return Ok(Some(0));
         }
         if left == 0 || (reader == Reader::Turn && self.awaits_event()) {
@@ -249,13 +249,18 @@ impl AsyncSocket {
         matches!(self.inner.read.get(), ReadSide::Ended | ReadSide::Told)
     }
 
+    /// Whether the program gets nothing more from the kernel: the stream has ended, or the socket is to close.
+    fn reads_no_more(&self) -> bool {
+        self.has_ended() || self.inner.read.get() == ReadSide::Discarding
+    }
+
     /// Whether the kernel has nothing, and an event will tell when it has: then it need not be asked. A socket that
     /// nobody watches has to ask each time.
     fn awaits_event(&self) -> bool {
         self.inner.read.get() == ReadSide::Drained && self.inner.link.is_attached() && self.state().wants().watch.read
     }
 
-    fn turn(&self, reader: Reader) -> Option<u64> {
+    pub(super) fn turn(&self, reader: Reader) -> Option<u64> {
         match reader {
             Reader::Turn => self.inner.link.turn(),
             Reader::Blocking => None,

@@ -82,6 +82,12 @@ impl State {
         self.has_write_handler && self.write == WriteSide::Open
     }
 
+    /// Whether the end of the stream is to be told: after everything that arrived before it, and not while reading is
+    /// paused.
+    pub(super) fn is_end_due(&self) -> bool {
+        self.read == ReadSide::Ended && !self.has_unread && !self.is_paused && !self.is_closing()
+    }
+
     pub(super) fn wants(&self) -> Wants {
         match self.status {
             SocketStatus::Idle | SocketStatus::Closed => Wants { watch: Interest::NONE, deliver_now: self.has_error },
@@ -107,10 +113,8 @@ impl State {
 
     fn deliver_connected(&self) -> bool {
         let has_bytes = self.has_unread && self.is_reading();
-        // The end comes after everything that arrived before it; while reading is paused it waits too.
-        let has_end = self.read == ReadSide::Ended && !self.has_unread && !self.is_paused && !self.is_closing();
         let has_news = self.has_news && !self.is_closing();
-        self.has_error || has_news || has_bytes || has_end
+        self.has_error || has_news || has_bytes || self.is_end_due()
     }
 }
 

@@ -71,16 +71,18 @@ impl AsyncSocket {
         move |dispatcher| {
             if let Some(inner) = inner.upgrade() {
                 let socket = AsyncSocket { inner };
-                if !socket.state().is_closing() {
-                    let result = crate::handler::catch_panic(|| handler(&socket, dispatcher));
-                    socket.finish_call(name, result, dispatcher);
-                }
+                let result = crate::handler::catch_panic(|| handler(&socket, dispatcher));
+                socket.finish_call(name, result, dispatcher);
             }
             Ok(())
         }
     }
 
     fn own(&self, dispatcher: &Dispatcher, timer: Timer) {
+        if self.is_closed() || self.state().is_closing() {
+            dispatcher.cancel(timer);
+            return;
+        }
         let replaced = {
             let mut own = self.inner.timers.borrow_mut();
             match &mut *own {
@@ -99,10 +101,9 @@ impl AsyncSocket {
         drop(replaced);
     }
 
-    /// Ends all timers of the socket.
-    pub(super) fn stop_timers(&self) {
+    /// Ends all timers that the program has given the socket.
+    pub(super) fn stop_own_timers(&self) {
         drop(self.inner.timers.take());
-        self.set_deadline(None);
     }
 
     /// Gives the socket a time for what it does now, or none. It belongs to its state: what happens at the end is

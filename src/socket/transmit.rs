@@ -198,8 +198,11 @@ impl AsyncSocket {
     /// Closes one direction or both. The sending side ends when everything that was sent has left: then
     /// the peer sees the end of the stream, and can still send (half-close).
     ///
+    /// What the peer did (a reset, say) is no error here, as with [`send`](AsyncSocket::send).
+    ///
     /// # Errors
-    /// `InvalidInput` unless the socket is connected or connecting; otherwise those of `shutdown(2)`.
+    /// `InvalidInput` unless the socket is connected or connecting. On a socket that is registered nowhere also those
+    /// of `shutdown(2)`.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         if !matches!(self.status(), SocketStatus::Connected | SocketStatus::Connecting) {
             return Err(wrong_state("shutdown", self.status(), "shut down a connected one"));
@@ -208,12 +211,12 @@ impl AsyncSocket {
             self.flush_gathered()?;
             self.inner.write.set(WriteSide::ShutAfterFlush);
             if self.is_connected() && self.inner.queue.borrow().is_empty() {
-                self.shut_down_sending()?;
+                self.shut_down_sending().or_else(|error| self.note_error(error))?;
             }
             self.changed();
         }
         if how != Shutdown::Write {
-            self.shut_down_now(Shutdown::Read)?;
+            self.shut_down_now(Shutdown::Read).or_else(|error| self.note_error(error))?;
         }
         Ok(())
     }
@@ -247,13 +250,16 @@ impl AsyncSocket {
     }
 
     /// Sends what waits, as much as one system call takes, so that no socket keeps the others waiting; then
-    /// does what was put off until all had left.
-    pub(super) fn flush_waiting(&self, dispatcher: &Dispatcher) {
+    /// does what was put off until all had left. Answers whether any byte has left, or an error was told.
+    pub(super) fn flush_waiting(&self, dispatcher: &Dispatcher) -> bool {
+        let before = self.inner.queue.borrow().len();
         // In its own turn an error is told at once.
         let result = self.send_waiting().and_then(|()| self.inner.noted_error.take().map_or(Ok(()), Err));
         if let Err(error) = result {
             self.fail(error, dispatcher);
+            return true;
         }
+        self.inner.queue.borrow().len() < before
     }
 
     /// The same without a dispatcher.

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use selectio::{AsyncSocket, Delegate, Domain, SocketOption, SocketStatus, Type};
+use selectio::{AsyncSocket, Backend, Delegate, Dispatcher, Domain, SocketOption, SocketStatus, Type};
 
 use crate::support::{World, platform, test, wait_until};
 
@@ -22,7 +22,8 @@ fn p17_what_a_world_can_not_do_it_refuses_with_a_remedy_and_what_it_can_it_does(
     let (caps, name) = (platform().caps(), platform().name());
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let datagrams = || AsyncSocket::with_type(Domain::Ipv4, Type::Datagram, None);
-    let calls: [Call; 9] = [
+    let on_select = Dispatcher::builder().backend(Backend::Select).build();
+    let calls: [Call; 10] = [
         ("new", caps.listen, "making a socket", nothing(AsyncSocket::new())),
         ("bind_addr", caps.listen, "a socket", AsyncSocket::new().and_then(|it| it.bind_addr(loopback))),
         ("datagrams", caps.datagrams, "a socket", datagrams().and_then(|it| it.bind_addr(loopback))),
@@ -31,6 +32,7 @@ fn p17_what_a_world_can_not_do_it_refuses_with_a_remedy_and_what_it_can_it_does(
         ("peer_addr", caps.addresses, "peer's address", nothing(socket.peer_addr())),
         ("option", caps.options, "socket option", nothing(socket.option(SocketOption::NoDelay))),
         ("set_option", caps.options, "socket option", socket.set_option(SocketOption::NoDelay, true)),
+        ("backend", name == "native", "waiting with Select", nothing(on_select)),
         ("waker", caps.waker, "waking", Delegate::waker().map(drop)),
     ];
     for (call, can, operation, result) in calls {

@@ -3,7 +3,9 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use selectio::{AsyncSocket, Dispatcher};
+use selectio::{AsyncSocket, Backend, Dispatcher};
+use selectio_driver::process::{Process, Stream};
+use selectio_driver::program::{self, World};
 
 #[test]
 fn one_more_than_the_limit_is_refused_until_one_closes() {
@@ -42,4 +44,31 @@ fn run_calls_the_tasks_as_often_as_it_was_told() {
 fn an_interval_of_zero_is_refused() {
     let error = Dispatcher::builder().task_interval(Duration::ZERO).build().expect_err("no time to wait");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_dispatcher_waits_with_what_it_was_told_and_says_so() {
+    let backends = [(Backend::Select, "select"), (Backend::Epoll, "epoll"), (Backend::Polling, "polling")];
+    for (backend, name) in backends {
+        match Dispatcher::builder().backend(backend).build() {
+            Ok(dispatcher) => {
+                assert!(format!("{dispatcher:?}").contains(&format!("backend: \"{name}\"")), "{dispatcher:?}")
+            }
+            Err(error) => {
+                assert!(name == "epoll" && !cfg!(target_os = "linux"), "{error}");
+                assert_eq!(error.kind(), ErrorKind::Unsupported);
+                assert!(error.to_string().contains("Backend::Default"), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wrong_backend_in_the_environment_ends_a_program_with_the_names_of_the_right_ones() {
+    let mut echo = program::command("echo", World::Native, "127.0.0.1:0").expect("it builds");
+    echo.env("SELECTIO_BACKEND", "kqueue");
+    let mut process = Process::start(echo).expect("it starts");
+    assert!(!process.wait(Duration::from_secs(10)).expect("it ends").success());
+    let text = process.output(Stream::Stderr);
+    assert!(text.contains("SELECTIO_BACKEND is kqueue") && text.contains("select, epoll or polling"), "{text}");
 }

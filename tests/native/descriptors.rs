@@ -76,6 +76,8 @@ fn q5_one_bad_descriptor_is_an_error_of_its_own_socket_and_an_event_for_nobody_e
     let dispatcher = Dispatcher::new().expect("a dispatcher");
     let told: Rc<RefCell<Vec<String>>> = Rc::default();
     for (name, socket) in [("bad", &bad), ("idle", &idle), ("ready", &ready)] {
+        // Before the handlers: what it waits for changes, so that every kernel is told once more.
+        dispatcher.register(socket).expect("it is open");
         let noted = told.clone();
         socket.set_handle_read(move |socket, _| {
             noted.borrow_mut().push(format!("{name}: {:?}", socket.read_line()?));
@@ -83,7 +85,6 @@ fn q5_one_bad_descriptor_is_an_error_of_its_own_socket_and_an_event_for_nobody_e
         });
         let noted = told.clone();
         socket.set_handle_error(move |_, _, _| noted.borrow_mut().push(format!("{name}: error")));
-        dispatcher.register(socket).expect("it is open");
     }
     ready_client.write_all(b"hello\n").expect("it is connected");
     nix::unistd::close(number).expect("it is open");

@@ -1,10 +1,16 @@
 //! The portable tests once more, natively in a simulated network; and what can only be tested there.
 #![cfg(not(target_family = "wasm"))]
 
+#[path = "../it/backpressure.rs"]
+mod backpressure;
 #[path = "../it/bad_input/mod.rs"]
 mod bad_input;
 #[path = "../it/blocking.rs"]
 mod blocking;
+#[path = "../it/calm.rs"]
+mod calm;
+#[path = "../it/closing.rs"]
+mod closing;
 #[path = "../it/connect.rs"]
 mod connect;
 #[path = "../it/contract.rs"]
@@ -17,9 +23,17 @@ mod datagrams;
 mod delegate;
 #[path = "../it/dispatcher.rs"]
 mod dispatcher;
+#[path = "../it/errors.rs"]
+mod errors;
 mod exhaustive;
+#[path = "../it/fairness.rs"]
+mod fairness;
 #[path = "../it/handlers.rs"]
 mod handlers;
+#[path = "../it/limits.rs"]
+mod limits;
+#[path = "../it/line_ends.rs"]
+mod line_ends;
 #[path = "../it/lines.rs"]
 mod lines;
 mod network;
@@ -29,10 +43,15 @@ mod outside;
 mod pitfalls;
 #[path = "../it/programs.rs"]
 mod programs;
+#[path = "../it/proxy.rs"]
+mod proxy;
+mod rare_states;
 #[path = "../it/readiness.rs"]
 mod readiness;
 #[path = "../it/sending.rs"]
 mod sending;
+#[path = "../it/socket_timers.rs"]
+mod socket_timers;
 #[path = "../it/sockets.rs"]
 mod sockets;
 #[path = "../it/support/mod.rs"]

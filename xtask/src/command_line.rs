@@ -66,6 +66,15 @@ pub enum Task {
         #[arg(long, value_name = "S", default_value_t = 0)]
         from: u64,
     },
+    /// Measure what selectio costs beside other event loops, and rewrite the figures of BENCHMARKS.md.
+    ///
+    /// Takes ten minutes at most, and wants a machine that does nothing else: two cores with nobody else on them. Prints
+    /// what it is doing, then the tables; figures.json and the plots are in benches/results.
+    Bench {
+        /// Measure less, in one to two minutes, and leave BENCHMARKS.md as it is.
+        #[arg(long)]
+        quick: bool,
+    },
     /// Run a WebAssembly program for cargo; .cargo/config.toml names this as the runner.
     ///
     /// A test binary runs with one host process for each test and a peer that plays the clients. Any other program
@@ -149,6 +158,7 @@ mod tests {
             vec!["xtask", "test", "--host", "nowhere"],
             vec!["xtask", "test", "--system", "nowhere"],
             vec!["xtask", "test", "--system", "wine", "--host", "wasmi"],
+            vec!["xtask", "bench", "--slow"],
         ] {
             let line = refusal(&arguments);
             assert!(line.starts_with("error: ") && !line.contains('\n'), "{line}");

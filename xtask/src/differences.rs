@@ -78,7 +78,7 @@ const RESET_IS_END: &str = "a connection that was reset reads as one that has en
 
 /// What Wine 8 lacks of Windows.
 #[rustfmt::skip]
-pub const WINE: [Difference; 14] = [
+pub const WINE: [Difference; 12] = [
     Difference {
         binary: "selectio_platform",
         test: "native::options::tests::a_number_that_was_set_is_what_the_kernel_says",
@@ -93,8 +93,6 @@ pub const WINE: [Difference; 14] = [
     portable("lines::data_before_a_reset_of_the_sending_side_is_delivered", RESET_IS_END),
     portable("lines::q40_a_reset_before_accept_is_told_by_the_first_read", "a connection that was reset can't be accepted"),
     portable("pitfalls::q12_lines_do_not_depend_on_where_the_segments_end", RESET_IS_END),
-    Difference { binary: "peer", test: "a_burst_that_nobody_reads_does_not_hold_up_a_reset", reason: RESET_IS_END },
-    Difference { binary: "peer", test: "a_reset_is_a_reset_and_a_close_is_a_close", reason: RESET_IS_END },
     example("chat::native::keeps_to_the_script", RESET_IS_END),
     example("interruption::native::interrupting_ends_it", "Ctrl-C ends a program, whose exit code is 0 then"),
 ];

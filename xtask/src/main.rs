@@ -1,7 +1,8 @@
-//! What a person types: `cargo xtask demo`, `test`, `serve` and `sim`; and what cargo calls to run a WebAssembly program.
+//! What a person types: `cargo xtask demo`, `test`, `serve`, `sim` and `bench`; and what cargo calls to run a WebAssembly program.
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod browser;
 mod command_line;
 mod demo;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Task::Test { .. } => test::run(),
         Task::Serve { example, wasm, listen } => serve::run(&example, wasm, listen),
         Task::Sim { seeds, from } => sim::run(seeds, from),
+        Task::Bench { quick } => bench::run(quick),
         Task::Runner { module, arguments } => runner::run(&module, &arguments),
     };
     outcome.unwrap_or_else(|error| {

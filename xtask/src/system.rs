@@ -13,21 +13,8 @@ use crate::test::{build_tests, only_on_one, run_binary, step, summarize};
 use crate::toolchain;
 
 /// The tests that need nothing but themselves.
-const PACKAGES: [&str; 13] = [
-    "--package",
-    "selectio",
-    "--package",
-    "selectio-platform",
-    "--package",
-    "selectio-driver",
-    "--lib",
-    "--test",
-    "it",
-    "--test",
-    "native",
-    "--test",
-    "peer",
-];
+const PACKAGES: [&str; 9] =
+    ["--package", "selectio", "--package", "selectio-platform", "--lib", "--test", "it", "--test", "native"];
 
 /// The tests that start the examples, which stay on this machine: only the examples are built for Windows.
 const DRIVER: [&str; 4] = ["--package", "selectio", "--test", "examples"];

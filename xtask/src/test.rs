@@ -22,11 +22,27 @@ const WASM_PACKAGE: [&str; 4] = ["--package", "selectio", "--target", WASM_TARGE
 /// The library's own tests and the portable ones: the others need processes or sockets.
 const BROWSER_PACKAGE: [&str; 7] = ["--package", "selectio", "--target", browser::TARGET, "--lib", "--test", "it"];
 
+/// Which mechanism a native program waits with, when it doesn't choose.
+const BACKEND_VARIABLE: &str = "SELECTIO_BACKEND";
+
+/// The mechanisms that are not what a native program waits with by itself, as targets of their own.
+const BACKENDS: [Backend; 2] =
+    [Backend { name: "select", target: "native, select" }, Backend { name: "polling", target: "native, polling" }];
+
+/// What runs on each of them, by kind and name of the binary.
+const BACKEND_BINARIES: [(&str, &str); 4] =
+    [("lib", "selectio"), ("lib", "selectio_platform"), ("test", "it"), ("test", "native")];
+
 /// How the names of the portable tests begin: the unit tests of the library and the tests of `it`.
 const PORTABLE_PREFIXES: [&str; 2] = ["lib selectio: ", "test it: "];
 
 /// The module of the tests in `examples` that need the WebAssembly target.
 const WASM_MODULE: &str = "wasm::";
+
+struct Backend {
+    name: &'static str,
+    target: &'static str,
+}
 
 /// The tests of one target, or why there were none.
 struct Outcome {
@@ -38,7 +54,9 @@ struct Outcome {
 pub fn run() -> Result<ExitCode> {
     let wasm_target = toolchain::ensure_target(WASM_TARGET);
     let native = run_native(wasm_target.is_ok())?;
-    let mut others = vec![Outcome { target: WASM_TARGET, tally: wasm_target.and_then(|()| run_wasm(Host::Selectio)) }];
+    let mut others: Vec<Outcome> =
+        BACKENDS.iter().map(|backend| Outcome { target: backend.target, tally: run_on_backend(backend) }).collect();
+    others.push(Outcome { target: WASM_TARGET, tally: wasm_target.and_then(|()| run_wasm(Host::Selectio)) });
     others.extend(Engine::ALL.map(|engine| Outcome { target: engine.name(), tally: run_in_javascript(engine) }));
 
     let mut failures: Vec<String> = native.failed.iter().map(|name| format!("native: {name}")).collect();
@@ -89,6 +107,19 @@ fn run_native(has_wasm_target: bool) -> Result<Tally> {
             tally.extend(run_binary("native", &binary, command)?);
         }
         tally.extend(run_documentation_tests("native", documentation)?);
+    }
+    Ok(tally)
+}
+
+/// Runs once more what depends on how a native program waits.
+fn run_on_backend(backend: &Backend) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for binary in build_tests("native", &NATIVE_PACKAGES)? {
+        if BACKEND_BINARIES.contains(&(binary.kind.as_str(), binary.name.as_str())) {
+            let mut command = Command::new(&binary.path);
+            command.env(BACKEND_VARIABLE, backend.name);
+            tally.extend(run_binary(backend.target, &binary, command)?);
+        }
     }
     Ok(tally)
 }

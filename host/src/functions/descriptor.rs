@@ -106,7 +106,7 @@ fn fd_close(_: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32) -> Result<(), 
         return Ok(());
     }
     let closed = guest.descriptors.remove(fd)?;
-    guest.wait_set.forget(fd, &closed);
+    guest.waits.forget(fd, &closed);
     close(guest, closed)
 }
 
@@ -119,9 +119,9 @@ fn fd_renumber(_: &mut LinearMemory<'_>, guest: &mut Guest, from: u32, to: u32) 
     if from == to {
         return Ok(());
     }
-    guest.wait_set.forget(from, moved);
+    guest.waits.forget(from, moved);
     let replaced = guest.descriptors.renumber(from, to)?;
-    guest.wait_set.forget(to, &replaced);
+    guest.waits.forget(to, &replaced);
     close(guest, replaced)
 }
 
@@ -280,6 +280,6 @@ fn path_open(
         opened.cast_signed(),
     )))?;
     let file = Descriptor::File(memory.read_u32(opened)?);
-    let number = guest.descriptors.insert(file);
+    let number = guest.open(file);
     Ok(memory.write_u32(opened, number)?)
 }

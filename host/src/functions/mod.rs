@@ -7,14 +7,14 @@
 
 mod descriptor;
 mod file;
+mod poll;
 mod socket;
 
 use crate::errno::Errno;
 use crate::error::Stop;
 use crate::guest::Guest;
-use crate::poll::poll_oneoff;
 use crate::waiting::Failure;
-use wasmtime::{Caller, Linker, Result};
+use wasmtime::{Linker, Result};
 
 /// The name under which guests import the functions.
 pub(crate) const MODULE: &str = "wasi_snapshot_preview1";
@@ -38,7 +38,7 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
     wasmtime_wasi::p1::add_to_linker_sync(linker, |guest| &mut guest.wasi)?;
     linker.allow_shadowing(true);
     linker.func_wrap(MODULE, "proc_exit", |code: u32| -> Result<()> { Err(Stop::Exit(code).into()) })?;
-    define!(linker, poll_oneoff(subscriptions: u32, events: u32, count: u32, events_count: u32));
+    poll::link(linker)?;
     socket::link(linker)?;
     descriptor::link(linker)?;
     file::link(linker)

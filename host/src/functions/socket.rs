@@ -41,7 +41,7 @@ fn sock_accept(
     memory.range(accepted, 4)?;
     guest.descriptors.room_for_socket()?;
     let stream = listener.accept(flags != 0, &guest.deadline)?;
-    let number = guest.descriptors.insert(Descriptor::Socket(stream));
+    let number = guest.open(Descriptor::Socket(stream));
     Ok(memory.write_u32(accepted, number)?)
 }
 

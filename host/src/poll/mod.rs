@@ -1,51 +1,68 @@
-//! `poll_oneoff`: one wait over sockets, standard streams and clocks.
+//! What a guest waits for, and whether it is ready.
 
+mod clocks;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod wait_set;
+mod watches;
 
+pub(crate) use subscription::{EVENT_SIZE, Record, SUBSCRIPTION_SIZE};
 pub(crate) use wait_set::WaitSet;
 
+use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
-use crate::guest::Guest;
-use crate::memory::LinearMemory;
-use crate::waiting::Failure;
-use subscription::{EVENT_SIZE, SUBSCRIPTION_SIZE};
+use selectio_platform::change_note::ChangeNote;
+use std::io;
 
-/// Waits until a subscription is ready, and reports all that are, in the order
-/// in which they were given.
+/// The wait sets of a guest.
 ///
-/// Readiness is per subscription: a number that is not open gives an event with
-/// `badf` for its own subscription, a socket with a pending error is ready
-/// without an error (the call that follows reveals it), a peer that has closed
-/// its side sets the hang-up flag of read events.
-///
-/// There may be as many subscriptions as the guest's memory holds, together
-/// with room for an event each.
-pub(crate) fn poll_oneoff(
-    memory: &mut LinearMemory<'_>,
-    guest: &mut Guest,
-    subscriptions: u32,
-    events: u32,
-    count: u32,
-    events_count: u32,
-) -> Result<(), Failure> {
-    if count == 0 {
-        return Err(Errno::INVAL.into());
+/// Between two waits for its long array, whose changes it notes, a guest may
+/// wait for something else: a pause, one descriptor. That is followed in a set
+/// of its own, so that the long array need not be taken over anew.
+pub(crate) struct Waits {
+    plain: WaitSet,
+    /// Made when the first array with a note comes.
+    noted: Option<WaitSet>,
+}
+
+impl Waits {
+    pub(crate) fn new() -> io::Result<Waits> {
+        Ok(Waits { plain: WaitSet::new()?, noted: None })
     }
-    // Found out before waiting, so that no readiness gets lost on a bad pointer.
-    memory.records(events, count, EVENT_SIZE as u32)?;
-    memory.range(events_count, 4)?;
-    let array = memory.records(subscriptions, count, SUBSCRIPTION_SIZE as u32)?;
-    let (array, _) = array.as_chunks();
-    guest.wait_set.follow(array, &guest.descriptors)?;
-    guest.wait_set.wait(&guest.clock, &guest.deadline)?;
-    let ready = guest.wait_set.events();
-    let count = ready.len() as u32;
-    let space = memory.records_mut(events, count, EVENT_SIZE as u32)?;
-    let (space, _) = space.as_chunks_mut();
-    for (space, event) in space.iter_mut().zip(ready) {
-        *space = event;
+
+    /// The set for the array that the guest passes, which lies at `address` in
+    /// its memory, in step with it.
+    pub(crate) fn follow(
+        &mut self,
+        array: &[Record],
+        address: u32,
+        descriptors: &Descriptors,
+    ) -> Result<&mut WaitSet, Errno> {
+        let note = array.first().and_then(|first| ChangeNote::read(first, address, array.len() as u32));
+        let set = match (note, &mut self.noted) {
+            (None, _) => &mut self.plain,
+            (Some(_), Some(noted)) => noted,
+            (Some(_), noted) => noted.insert(WaitSet::new()?),
+        };
+        set.follow(array, address, note, descriptors)?;
+        Ok(set)
     }
-    memory.write_u32(events_count, count)?;
-    Ok(())
+
+    /// To be called before the number `fd` stands for something else than `descriptor`.
+    pub(crate) fn forget(&mut self, fd: u32, descriptor: &Descriptor) {
+        self.each(|set| set.forget(fd, descriptor));
+    }
+
+    /// To be called when the number `fd` stands for something.
+    pub(crate) fn note_opened(&mut self, fd: u32) {
+        self.each(|set| set.note_opened(fd));
+    }
+
+    fn each(&mut self, mut about: impl FnMut(&mut WaitSet)) {
+        about(&mut self.plain);
+        if let Some(noted) = &mut self.noted {
+            about(noted);
+        }
+    }
 }

@@ -2,15 +2,16 @@
 
 use crate::clock::MonotonicClock;
 use crate::errno::Errno;
+use selectio_platform::change_note;
 use std::time::{SystemTime, UNIX_EPOCH};
 use wasmtime_wasi::clocks::HostMonotonicClock;
 
-pub(crate) const SUBSCRIPTION_SIZE: usize = 48;
 pub(crate) const EVENT_SIZE: usize = 32;
 
 /// A subscription: userdata at 0, tag at 8, and from 16 on either a descriptor
 /// or a clock (id at 16, timeout at 24, flags at 40).
-pub(crate) type Record = [u8; SUBSCRIPTION_SIZE];
+pub(crate) type Record = change_note::Record;
+pub(crate) const SUBSCRIPTION_SIZE: usize = change_note::RECORD_SIZE;
 
 const TAG_AT: usize = 8;
 const TAG_CLOCK: u8 = 0;
@@ -25,7 +26,7 @@ const EVENT_FLAG_HANGUP: u16 = 1;
 
 /// What a subscription waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interest {
+pub(crate) enum Subscribed {
     Clock,
     Read(u32),
     Write(u32),
@@ -50,38 +51,34 @@ impl Outcome {
     }
 }
 
-pub(crate) fn interest(record: &Record) -> Result<Interest, Errno> {
+pub(crate) fn subscribed(record: &Record) -> Result<Subscribed, Errno> {
     match record[TAG_AT] {
-        TAG_CLOCK => Ok(Interest::Clock),
-        TAG_READ => Ok(Interest::Read(u32_at(record, 16))),
-        TAG_WRITE => Ok(Interest::Write(u32_at(record, 16))),
+        TAG_CLOCK => Ok(Subscribed::Clock),
+        TAG_READ => Ok(Subscribed::Read(u32_at(record, 16))),
+        TAG_WRITE => Ok(Subscribed::Write(u32_at(record, 16))),
         _ => Err(Errno::INVAL),
     }
 }
 
-/// Whether both are clocks, so that one can stand in for the other.
-pub(crate) fn both_clocks(one: &Record, other: &Record) -> bool {
-    one[TAG_AT] == TAG_CLOCK && other[TAG_AT] == TAG_CLOCK
+/// Whether what they wait for is the same. Other userdata, or another timeout of
+/// a clock, makes no difference to that.
+pub(crate) fn same_interest(one: &Record, other: &Record) -> bool {
+    one[TAG_AT] == other[TAG_AT] && (one[TAG_AT] == TAG_CLOCK || u32_at(one, 16) == u32_at(other, 16))
 }
 
-pub(crate) fn is_write(record: &Record) -> bool {
-    record[TAG_AT] == TAG_WRITE
-}
-
-/// When a clock subscription is due, in nanoseconds of the monotonic clock.
+/// How long a clock subscription has to wait from now on, in nanoseconds.
 ///
 /// A realtime clock that is set while the guest waits does not move the moment.
-pub(crate) fn due(record: &Record, clock: &MonotonicClock) -> Result<u64, Errno> {
+pub(crate) fn time_left(record: &Record, clock: &MonotonicClock) -> Result<u64, Errno> {
     let timeout = u64_at(record, 24);
     let flags = u16::from_le_bytes([record[40], record[41]]);
     match (u32_at(record, 16), flags) {
-        (CLOCK_REALTIME | CLOCK_MONOTONIC, 0) => Ok(clock.now().saturating_add(timeout)),
-        (CLOCK_MONOTONIC, CLOCK_FLAG_ABSOLUTE) => Ok(timeout),
+        (CLOCK_REALTIME | CLOCK_MONOTONIC, 0) => Ok(timeout),
+        (CLOCK_MONOTONIC, CLOCK_FLAG_ABSOLUTE) => Ok(timeout.saturating_sub(clock.now())),
         (CLOCK_REALTIME, CLOCK_FLAG_ABSOLUTE) => {
             let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
             let realtime = since_epoch.map_or(0, |time| time.as_nanos());
-            let left = u128::from(timeout).saturating_sub(realtime) as u64;
-            Ok(clock.now().saturating_add(left))
+            Ok(u128::from(timeout).saturating_sub(realtime) as u64)
         }
         // The clocks of processor time can't be waited for.
         _ => Err(Errno::INVAL),

@@ -1,24 +1,20 @@
-//! The native world: sockets of the program's own, waited for with `select`. What the systems have in common is here;
-//! where unix and Windows differ, each has its own in a folder.
+//! The native world: sockets of the program's own, waited for with what the system has. What the systems have in common
+//! is here; where unix and Windows differ, each has its own in a folder.
 
 mod accept;
 mod options;
+mod selector;
 mod sockets;
 mod waker;
 
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
-        mod fd_set;
-        mod select;
         mod unix;
-        use select::Select as SystemSelector;
+        pub use selector::FdSelector;
         use unix as system;
     } else {
         mod windows;
-        #[path = "selector/winsock.rs"]
-        mod winsock;
         use windows as system;
-        use winsock::Winsock as SystemSelector;
     }
 }
 
@@ -32,8 +28,8 @@ use std::time::{Duration, Instant};
 use system::{activation, pair, signals, socket_file, stdin, syscalls};
 
 use crate::{
-    Address, Caps, Connect, Descriptor, Domain, IntegerOption, Interest, Platform, Preopen, Protocol, Ready, Selector,
-    Shutdown, SocketOption, Type, Wake,
+    Address, Backend, Caps, Connect, Descriptor, Domain, IntegerOption, Interest, Platform, Preopen, Protocol,
+    Selector, Shutdown, SocketOption, Type, Wake,
 };
 
 /// Unix and Windows, with everything that the boundary names.
@@ -53,8 +49,12 @@ impl Platform for Native {
         ORIGIN.get_or_init(Instant::now).elapsed()
     }
 
-    fn selector(&self) -> io::Result<Box<dyn Selector>> {
-        Ok(Box::new(SystemSelector::new()))
+    fn selector(&self, backend: Backend) -> io::Result<Box<dyn Selector>> {
+        selector::new(backend)
+    }
+
+    fn wait(&self, descriptor: &Descriptor, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
+        selector::wait(descriptor, interest, timeout)
     }
 
     fn take_preopened(&self, wanted: &mut dyn FnMut(&Preopen) -> bool) -> io::Result<Option<Preopen>> {

@@ -10,10 +10,10 @@ use std::time::Duration;
 use super::descriptors::Object;
 use super::network::Network;
 use super::selector::SimulatedSelector;
-use crate::error::{explained, not_a_socket, path_in_use, unsupported};
+use crate::error::{explained, no_such_backend, not_a_socket, path_in_use, unsupported};
 use crate::{
-    Address, Caps, Connect, Descriptor, Domain, IntegerOption, Platform, Preopen, Protocol, Selector, Shutdown,
-    SocketOption, Type, Wake,
+    Address, Backend, Caps, Connect, Descriptor, Domain, IntegerOption, Platform, Preopen, Protocol, Selector,
+    Shutdown, SocketOption, Type, Wake,
 };
 
 const NAME: &str = "simulation";
@@ -31,7 +31,10 @@ impl Platform for Network {
         self.lock().now
     }
 
-    fn selector(&self) -> io::Result<Box<dyn Selector>> {
+    fn selector(&self, backend: Backend) -> io::Result<Box<dyn Selector>> {
+        if backend != Backend::Default {
+            return Err(no_such_backend(backend, NAME));
+        }
         Ok(Box::new(SimulatedSelector::new(self.clone())))
     }
 
@@ -180,9 +183,8 @@ impl Platform for Network {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Interest;
-    use crate::raw_os_error;
     use crate::sim::{Client, Faults};
+    use crate::{Found, Interest, raw_os_error};
 
     const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 7000);
 
@@ -197,11 +199,7 @@ mod tests {
     }
 
     fn wait(network: &Network, descriptor: &Descriptor) {
-        let mut ready = Vec::new();
-        let mut selector = network.selector().expect("a selector");
-        selector.add(descriptor, 0, Interest::READ).expect("it is not watched");
-        selector.select(None, &mut ready).expect("something happens");
-        assert_eq!(ready.len(), 1);
+        assert!(network.wait(descriptor, Interest::READ, None).expect("something happens"));
     }
 
     #[test]
@@ -214,8 +212,8 @@ mod tests {
         while sent < text.len() {
             let (first, second) = text[sent..].split_at((text.len() - sent) / 2);
             sent += network.send(&accepted, &[IoSlice::new(first), IoSlice::new(second)]).expect("there is room");
-            let mut selector = network.selector().expect("a selector");
-            selector.select(Some(Duration::from_millis(1)), &mut Vec::new()).expect("a sleep");
+            let mut selector = network.selector(Backend::Default).expect("a selector");
+            selector.select(Some(Duration::from_millis(1)), &mut Found::default()).expect("a sleep");
             received.extend(client.take_received());
         }
         assert_eq!(received, text);

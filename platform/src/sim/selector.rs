@@ -7,7 +7,7 @@ use super::descriptors::bad_descriptor;
 use super::network::Network;
 use super::state::State;
 use crate::error::{nothing_to_wait_for, watched_already};
-use crate::{Descriptor, Interest, Ready, Selector};
+use crate::{Descriptor, Found, Interest, Ready, Selector};
 
 /// What a wait takes at least.
 const WAIT_COST: Duration = Duration::from_micros(10);
@@ -19,6 +19,13 @@ struct Watch {
     number: usize,
     key: u64,
     interest: Interest,
+}
+
+impl Watch {
+    /// As if all were ready that is asked for.
+    fn all_ready(&self) -> Ready {
+        Ready { key: self.key, readable: self.interest.read, writable: self.interest.write }
+    }
 }
 
 pub struct SimulatedSelector {
@@ -39,7 +46,7 @@ impl SimulatedSelector {
     }
 
     /// Notes what is ready now. A descriptor that is gone, or goes bad, is told once.
-    fn collect(&mut self, state: &mut State, ready: &mut Vec<Ready>) {
+    fn collect(&mut self, state: &mut State, found: &mut Found) {
         for watch in self.watches.iter_mut().filter(|watch| !watch.interest.is_none()) {
             let goes_bad = state.roll(state.faults.bad_descriptor);
             let is_bad = match state.descriptors.get_mut(watch.number) {
@@ -51,52 +58,49 @@ impl SimulatedSelector {
             };
             if is_bad {
                 watch.interest = Interest::NONE;
-                let error = Some(bad_descriptor());
-                ready.push(Ready { key: watch.key, readable: false, writable: false, error });
+                found.errors.push((watch.key, bad_descriptor()));
                 continue;
             }
             let (can_read, can_write) = state.readiness(watch.number);
             let (readable, writable) = (can_read && watch.interest.read, can_write && watch.interest.write);
             if readable || writable {
-                ready.push(Ready { key: watch.key, readable, writable, error: None });
+                found.ready.push(Ready { key: watch.key, readable, writable });
             }
         }
-        if (state.faults.all_ready && !ready.is_empty()) || state.faults.ready_unseen {
-            self.call_all_ready(ready);
+        if (state.faults.all_ready && !found.is_empty()) || state.faults.ready_unseen {
+            self.call_all_ready(found);
         }
     }
 
-    fn call_all_ready(&self, ready: &mut Vec<Ready>) {
-        let errors = std::mem::take(ready);
-        let is_told = |watch: &Watch| errors.iter().any(|told| told.error.is_some() && told.key == watch.key);
-        let watched = self.watches.iter().filter(|watch| !watch.interest.is_none() && !is_told(watch));
-        ready.extend(watched.map(|watch| {
-            let Interest { read, write } = watch.interest;
-            Ready { key: watch.key, readable: read, writable: write, error: None }
-        }));
-        ready.extend(errors.into_iter().filter(|told| told.error.is_some()));
+    /// What is bad is watched for nothing by now.
+    fn call_all_ready(&self, found: &mut Found) {
+        found.ready.clear();
+        found.ready.extend(self.watched().map(Watch::all_ready));
+    }
+
+    fn watched(&self) -> impl Iterator<Item = &Watch> {
+        self.watches.iter().filter(|watch| !watch.interest.is_none())
     }
 
     /// Calls one ready that is not, after some of the time until `until`. Answers whether it did.
-    fn wake_for_nothing(&self, state: &mut State, until: Duration, ready: &mut Vec<Ready>) -> bool {
-        let watched: Vec<&Watch> = self.watches.iter().filter(|watch| !watch.interest.is_none()).collect();
+    fn wake_for_nothing(&self, state: &mut State, until: Duration, found: &mut Found) -> bool {
+        let watched: Vec<&Watch> = self.watched().collect();
         if watched.is_empty() || !state.roll(state.faults.spurious_ready) {
             return false;
         }
         let span = until.saturating_sub(state.now);
         let slept = state.below(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
         state.now += Duration::from_nanos(slept);
-        let Watch { key, interest, .. } = watched[state.below(watched.len() as u64) as usize];
-        ready.push(Ready { key: *key, readable: interest.read, writable: interest.write, error: None });
+        found.ready.push(watched[state.below(watched.len() as u64) as usize].all_ready());
         true
     }
 
-    fn wait(&mut self, state: &mut State, deadline: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+    fn wait(&mut self, state: &mut State, deadline: Option<Duration>, found: &mut Found) -> io::Result<()> {
         let oversleeps = state.roll(state.faults.oversleep);
         loop {
             state.run_due();
-            self.collect(state, ready);
-            if !ready.is_empty() {
+            self.collect(state, found);
+            if !found.is_empty() {
                 return Ok(());
             }
             let until = match (state.agenda.next_time(), deadline) {
@@ -105,7 +109,7 @@ impl SimulatedSelector {
                 (_, Some(deadline)) => deadline,
                 (None, None) => return Err(deadlock()),
             };
-            if deadline.is_some_and(|deadline| state.now >= deadline) || self.wake_for_nothing(state, until, ready) {
+            if deadline.is_some_and(|deadline| state.now >= deadline) || self.wake_for_nothing(state, until, found) {
                 return Ok(());
             }
             state.now = state.now.max(until);
@@ -114,6 +118,10 @@ impl SimulatedSelector {
 }
 
 impl Selector for SimulatedSelector {
+    fn name(&self) -> &'static str {
+        "the virtual clock"
+    }
+
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
         let number = descriptor.number_in(&self.network)?;
         if self.watches.iter().any(|watch| watch.number == number) {
@@ -135,9 +143,9 @@ impl Selector for SimulatedSelector {
         Ok(())
     }
 
-    fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
-        ready.clear();
-        if timeout.is_none() && self.watches.iter().all(|watch| watch.interest.is_none()) {
+    fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()> {
+        found.clear();
+        if timeout.is_none() && self.watched().next().is_none() {
             return Err(nothing_to_wait_for());
         }
         let network = self.network.clone();
@@ -145,11 +153,13 @@ impl Selector for SimulatedSelector {
         let deadline = timeout.map(|timeout| state.now.saturating_add(timeout));
         let cost = if state.faults.ready_unseen { UNSEEN_WAIT.min(timeout.unwrap_or(UNSEEN_WAIT)) } else { WAIT_COST };
         state.now += cost.max(WAIT_COST);
-        let waited = self.wait(&mut state, deadline, ready);
+        let waited = self.wait(&mut state, deadline, found);
         let now = state.now;
-        for Ready { key, readable, writable, error } in &*ready {
-            let is_bad = error.is_some();
-            state.trace.note(now, format_args!("ready {key} {readable} {writable} {is_bad}"));
+        for Ready { key, readable, writable } in &found.ready {
+            state.trace.note(now, format_args!("ready {key} {readable} {writable}"));
+        }
+        for (key, _) in &found.errors {
+            state.trace.note(now, format_args!("bad {key}"));
         }
         waited
     }

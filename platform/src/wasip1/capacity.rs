@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::hostcalls;
-use super::subscriptions::{NO_EVENT, clock};
+use super::subscription::{NO_EVENT, clock};
 use crate::explained_as;
 
 /// No host is known to take less.

@@ -6,6 +6,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::ptr;
 
+use super::subscription::Subscription;
 use crate::error::{connection_gone, exhausted, not_a_socket};
 use crate::{Shutdown, Type, explained_as};
 
@@ -35,6 +36,11 @@ fn number(fd: BorrowedFd<'_>) -> wasi::Fd {
 pub fn fdstat(fd: wasi::Fd) -> Result<wasi::Fdstat, wasi::Errno> {
     // SAFETY: takes a number; one that is not open answers badf.
     unsafe { wasi::fd_fdstat_get(fd) }
+}
+
+/// Whether the host is `selectio run`: no other one has this descriptor.
+pub fn is_selectio() -> bool {
+    fdstat(SHUTDOWN_FD).is_ok()
 }
 
 /// Makes a descriptor non-blocking, whatever the host made of it.
@@ -161,9 +167,9 @@ pub fn close(fd: OwnedFd) -> io::Result<()> {
 
 /// `poll_oneoff`, which fills the start of `events` and says how many. There are at least as many events
 /// as subscriptions.
-pub fn poll_oneoff(subscriptions: &[wasi::Subscription], events: &mut [wasi::Event]) -> Result<usize, wasi::Errno> {
+pub fn poll_oneoff(subscriptions: &[Subscription], events: &mut [wasi::Event]) -> Result<usize, wasi::Errno> {
     assert!(events.len() >= subscriptions.len(), "room for every event");
-    // SAFETY: the host reads `subscriptions.len()` entries and writes no more events than that, for which
-    // there is room.
-    unsafe { wasi::poll_oneoff(subscriptions.as_ptr(), events.as_mut_ptr(), subscriptions.len()) }
+    // SAFETY: the host reads `subscriptions.len()` entries, which are laid out as it wants them, and writes no more
+    // events than that, for which there is room.
+    unsafe { wasi::poll_oneoff(subscriptions.as_ptr().cast(), events.as_mut_ptr(), subscriptions.len()) }
 }

@@ -1,10 +1,12 @@
 //! WASI preview1: sockets that the host opened, waited for with `poll_oneoff`.
 
 mod capacity;
+mod changes;
 mod confirmation;
 mod hostcalls;
 mod poll_oneoff;
 mod preopened;
+mod subscription;
 mod subscriptions;
 
 use std::any::Any;
@@ -15,10 +17,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::error::unsupported;
+use crate::change_note;
+use crate::error::{no_such_backend, unsupported};
 use crate::{
-    Address, Caps, Connect, Descriptor, Domain, IntegerOption, Interest, Platform, Preopen, Protocol, Ready, Selector,
-    Shutdown, SocketOption, Type, Wake,
+    Address, Backend, Caps, Connect, Descriptor, Domain, Found, IntegerOption, Interest, Platform, Preopen, Protocol,
+    Ready, Selector, Shutdown, SocketOption, Type, Wake,
 };
 
 /// How to give a program its listener, for the hosts that can.
@@ -61,7 +64,10 @@ impl Platform for Wasip1 {
         ORIGIN.get_or_init(Instant::now).elapsed()
     }
 
-    fn selector(&self) -> io::Result<Box<dyn Selector>> {
+    fn selector(&self, backend: Backend) -> io::Result<Box<dyn Selector>> {
+        if backend != Backend::Default {
+            return Err(no_such_backend(backend, self.name()));
+        }
         Ok(Box::new(poll_oneoff::PollOneoff::new()))
     }
 
@@ -196,7 +202,7 @@ mod tests {
     #[test]
     fn standard_input_is_watched_once_and_never_closed() {
         let [first, second] = [(); 2].map(|()| Wasip1.stdin().expect("it is always there"));
-        let mut selector = Wasip1.selector().expect("a selector");
+        let mut selector = Wasip1.selector(Backend::Default).expect("a selector");
         selector.add(&first, 0, Interest::READ).expect("it is not watched yet");
         let error = selector.add(&second, 1, Interest::READ).expect_err("it is the same number");
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);

@@ -6,15 +6,14 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::capacity::Capacity;
-use super::subscriptions::{CLOCK, Direction, NO_EVENT, Subscriptions, clock, single, watch_of};
-use super::{Descriptor, Interest, Ready, Selector, confirmation, hostcalls, number};
+use super::subscription::{CLOCK, Direction, NO_EVENT, clock, single, watch_of};
+use super::subscriptions::Subscriptions;
+use super::{Descriptor, Found, Interest, Ready, Selector, confirmation, hostcalls, number};
 use crate::error::{nothing_to_wait_for, watched_already};
 
 struct Watch {
     fd: wasi::Fd,
     key: u64,
-    /// Position in the order of `add`: what `ready` is sorted by.
-    order: u64,
     /// Where its entries are in the subscription array, by direction.
     positions: [Option<usize>; 2],
     readable: bool,
@@ -30,7 +29,6 @@ pub struct PollOneoff {
     unused: Vec<usize>,
     index_of: HashMap<wasi::Fd, usize>,
     capacity: Capacity,
-    next_order: u64,
     /// Which watches the last wait was about.
     found: Vec<usize>,
 }
@@ -44,7 +42,6 @@ impl PollOneoff {
             unused: Vec::new(),
             index_of: HashMap::new(),
             capacity: Capacity::new(),
-            next_order: 0,
             found: Vec::new(),
         }
     }
@@ -56,7 +53,9 @@ impl PollOneoff {
     fn set_interest(&mut self, index: usize, interest: Interest) {
         self.set_direction(index, Direction::Read, interest.read);
         self.set_direction(index, Direction::Write, interest.write);
-        self.events.resize(self.subscriptions.len(), NO_EVENT);
+        if self.events.len() < self.subscriptions.len() {
+            self.events.resize(self.subscriptions.len(), NO_EVENT);
+        }
     }
 
     fn set_direction(&mut self, index: usize, direction: Direction, wanted: bool) {
@@ -80,12 +79,10 @@ impl PollOneoff {
     /// Whether the host reports only what is ready. While that isn't known, tests it on a watched descriptor, another
     /// one before each wait.
     fn trusts_host(&self) -> bool {
-        if let Some(turn) = confirmation::next_test() {
-            let is_watched = |watch: &&Watch| watch.positions[Direction::Read as usize].is_some();
-            let watched = || self.watches.iter().flatten().filter(is_watched);
-            if let Some(watch) = watched().nth(turn % watched().count().max(1)) {
-                confirmation::test_host_on(watch.fd);
-            }
+        if let Some(turn) = confirmation::next_test()
+            && let Some(fd) = self.subscriptions.readable_at(turn)
+        {
+            confirmation::test_host_on(fd);
         }
         !confirmation::is_needed()
     }
@@ -151,19 +148,15 @@ impl PollOneoff {
         }
     }
 
-    /// Turns the notes into answers, in order of `add`.
-    fn collect(&mut self, ready: &mut Vec<Ready>) {
-        let watches = &mut self.watches;
-        self.found.sort_unstable_by_key(|&index| watches[index].as_ref().map(|watch| watch.order));
+    /// Turns the notes into answers.
+    fn collect(&mut self, found: &mut Found) {
         for index in self.found.drain(..) {
-            let Some(watch) = &mut watches[index] else { continue };
-            let error = watch.error.take().map(hostcalls::to_error);
-            ready.push(Ready {
-                key: watch.key,
-                readable: std::mem::take(&mut watch.readable) && error.is_none(),
-                writable: std::mem::take(&mut watch.writable) && error.is_none(),
-                error,
-            });
+            let Some(watch) = &mut self.watches[index] else { continue };
+            let (readable, writable) = (std::mem::take(&mut watch.readable), std::mem::take(&mut watch.writable));
+            match watch.error.take() {
+                Some(errno) => found.errors.push((watch.key, hostcalls::to_error(errno))),
+                None => found.ready.push(Ready { key: watch.key, readable, writable }),
+            }
         }
     }
 
@@ -179,6 +172,10 @@ impl PollOneoff {
 }
 
 impl Selector for PollOneoff {
+    fn name(&self) -> &'static str {
+        "poll_oneoff"
+    }
+
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
         let fd = number(descriptor)?;
         if self.index_of.contains_key(&fd) {
@@ -186,16 +183,7 @@ impl Selector for PollOneoff {
         }
         // For both directions: once it is watched, a change of interest can't be refused.
         self.capacity.ensure(2 * (self.index_of.len() + 1))?;
-        let watch = Watch {
-            fd,
-            key,
-            order: self.next_order,
-            positions: [None, None],
-            readable: false,
-            writable: false,
-            error: None,
-        };
-        self.next_order += 1;
+        let watch = Watch { fd, key, positions: [None, None], readable: false, writable: false, error: None };
         let index = match self.unused.pop() {
             Some(index) => {
                 self.watches[index] = Some(watch);
@@ -226,8 +214,8 @@ impl Selector for PollOneoff {
         Ok(())
     }
 
-    fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
-        ready.clear();
+    fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()> {
+        found.clear();
         if self.subscriptions.is_empty() && timeout.is_none() {
             // Hosts answer inval to this, or hang.
             return Err(nothing_to_wait_for());
@@ -253,10 +241,13 @@ impl Selector for PollOneoff {
                     }
                 }
             }
-            left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            // The clock is a call of the host too: it is not asked when something was found.
+            if self.found.is_empty() {
+                left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            }
             if !self.found.is_empty() || left == Some(Duration::ZERO) {
                 self.silence_failed();
-                self.collect(ready);
+                self.collect(found);
                 return Ok(());
             }
         }

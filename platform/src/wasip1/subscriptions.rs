@@ -3,31 +3,26 @@
 
 use std::time::Duration;
 
-/// The clock's userdata. Those of watches are `index << 1 | direction`, far below it.
-pub const CLOCK: wasi::Userdata = wasi::Userdata::MAX;
+use super::changes::Changes;
+use super::subscription::{Direction, Subscription, clock, single, watch_of};
 
-/// Room for an event that the host writes.
-pub const NO_EVENT: wasi::Event = wasi::Event {
-    userdata: 0,
-    error: wasi::ERRNO_SUCCESS,
-    type_: wasi::EVENTTYPE_CLOCK,
-    fd_readwrite: wasi::EventFdReadwrite { nbytes: 0, flags: 0 },
-};
+/// An array of so many entries is worth telling the host what has changed in it.
+const NOTED_FROM: usize = 32;
 
-/// A direction of a watch; its value is the low bit of the userdata.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    Read = 0,
-    Write = 1,
-}
+/// In place of no limit, for an array whose clock is never left out: hosts count it, and some fail for more than a few
+/// weeks.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub struct Subscriptions {
-    entries: Vec<wasi::Subscription>,
+    entries: Vec<Subscription>,
+    changes: Changes,
+    /// The array has been long once.
+    is_noted: bool,
 }
 
 impl Subscriptions {
     pub fn new() -> Subscriptions {
-        Subscriptions { entries: vec![clock(Duration::ZERO)] }
+        Subscriptions { entries: vec![clock(Duration::ZERO)], changes: Changes::new(), is_noted: false }
     }
 
     /// Without any direction there is only the clock to wait for.
@@ -40,8 +35,14 @@ impl Subscriptions {
         self.entries.len()
     }
 
-    /// The array for a wait: with the clock only when there is a timeout.
-    pub fn with_timeout(&mut self, timeout: Option<Duration>) -> &[wasi::Subscription] {
+    /// The array for a wait. A short one has the clock only when there is a timeout; a long one always, since its
+    /// entries are to stay where they are.
+    pub fn with_timeout(&mut self, timeout: Option<Duration>) -> &[Subscription] {
+        if self.is_noted {
+            self.entries[0] = clock(timeout.unwrap_or(FAR));
+            self.changes.tell(&mut self.entries, timeout.is_none());
+            return &self.entries;
+        }
         match timeout {
             Some(timeout) => {
                 self.entries[0] = clock(timeout);
@@ -54,43 +55,28 @@ impl Subscriptions {
     /// Adds an entry and says where it is.
     pub fn insert(&mut self, fd: wasi::Fd, watch: usize, direction: Direction) -> usize {
         self.entries.push(single(fd, watch, direction));
+        self.is_noted |= self.entries.len() >= NOTED_FROM;
+        self.note(self.entries.len() - 1);
         self.entries.len() - 1
     }
 
     /// Removes an entry. The last one takes its place: the answer is whose that was, when it was another.
     pub fn remove(&mut self, position: usize) -> Option<(usize, Direction)> {
         self.entries.swap_remove(position);
-        self.entries.get(position).map(|moved| watch_of(moved.userdata))
+        self.note(position);
+        self.entries.get(position).map(|moved| watch_of(moved.userdata()))
     }
-}
 
-/// The watch and direction that an event's userdata names.
-pub fn watch_of(userdata: wasi::Userdata) -> (usize, Direction) {
-    let direction = if userdata & 1 == 0 { Direction::Read } else { Direction::Write };
-    ((userdata >> 1) as usize, direction)
-}
+    /// A descriptor that is watched for reading: that of the entry where `turn` points to, if it is one.
+    pub fn readable_at(&self, turn: usize) -> Option<wasi::Fd> {
+        let watched = &self.entries[1..];
+        let entry = watched.get(turn % watched.len().max(1))?;
+        (watch_of(entry.userdata()).1 == Direction::Read).then(|| entry.fd())
+    }
 
-/// One direction of a watch.
-pub fn single(fd: wasi::Fd, watch: usize, direction: Direction) -> wasi::Subscription {
-    let of = wasi::SubscriptionFdReadwrite { file_descriptor: fd };
-    let u = match direction {
-        Direction::Read => {
-            wasi::SubscriptionU { tag: wasi::EVENTTYPE_FD_READ.raw(), u: wasi::SubscriptionUU { fd_read: of } }
+    fn note(&mut self, position: usize) {
+        if self.is_noted {
+            self.changes.note(position);
         }
-        Direction::Write => {
-            wasi::SubscriptionU { tag: wasi::EVENTTYPE_FD_WRITE.raw(), u: wasi::SubscriptionUU { fd_write: of } }
-        }
-    };
-    wasi::Subscription { userdata: (watch as wasi::Userdata) << 1 | direction as wasi::Userdata, u }
-}
-
-/// Relative and monotonic: hosts refuse absolute clocks, or count them from different origins.
-pub fn clock(timeout: Duration) -> wasi::Subscription {
-    // A duration beyond 584 years is as good as that.
-    let timeout = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
-    let clock = wasi::SubscriptionClock { id: wasi::CLOCKID_MONOTONIC, timeout, precision: 0, flags: 0 };
-    wasi::Subscription {
-        userdata: CLOCK,
-        u: wasi::SubscriptionU { tag: wasi::EVENTTYPE_CLOCK.raw(), u: wasi::SubscriptionUU { clock } },
     }
 }

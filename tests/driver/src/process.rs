@@ -63,6 +63,11 @@ impl Process {
         Ok(Process { child, output })
     }
 
+    /// The number that the system knows it by.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The program's standard input, once. Dropping it is the end of the input.
     pub fn input(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()

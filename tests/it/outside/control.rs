@@ -3,14 +3,13 @@
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 
-use selectio_platform::{Descriptor, Interest, Platform, Selector, this_target};
+use selectio_platform::{Descriptor, Interest, Platform, this_target};
 
 use crate::support::PATIENCE;
 
 pub struct Control {
     platform: Rc<dyn Platform>,
     socket: Descriptor,
-    selector: Box<dyn Selector>,
 }
 
 /// Natively the peer is a thread of the test.
@@ -48,9 +47,7 @@ pub fn open() -> Control {
 impl Control {
     fn new(socket: Descriptor) -> Control {
         let platform = this_target();
-        let mut selector = platform.selector().expect("a selector");
-        selector.add(&socket, 0, Interest::READ).expect("it can be watched");
-        Control { platform, socket, selector }
+        Control { platform, socket }
     }
 
     /// Sends one request and waits for its reply.
@@ -72,9 +69,8 @@ impl Control {
     }
 
     fn receive(&mut self, reply: &mut Vec<u8>) {
-        let mut ready = Vec::new();
-        self.selector.select(Some(PATIENCE), &mut ready).expect("waiting works");
-        assert!(!ready.is_empty(), "the peer replies in time");
+        let is_ready = self.platform.wait(&self.socket, Interest::READ, Some(PATIENCE)).expect("waiting works");
+        assert!(is_ready, "the peer replies in time");
         let mut buffer = [0; 4096];
         match self.platform.recv(&self.socket, &mut buffer) {
             Ok(0) => panic!("the peer is gone"),

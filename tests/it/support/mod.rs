@@ -2,6 +2,7 @@
 
 mod client;
 pub mod pattern;
+mod waits;
 
 use std::cell::RefCell;
 use std::io;
@@ -9,12 +10,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use selectio::{AsyncSocket, Dispatcher};
-use selectio_platform::{Address, Descriptor, Domain, Interest, Platform, Type};
+use selectio_platform::{Address, Backend, Descriptor, Domain, Found, Interest, Platform, Type};
 
 pub use crate::outside::{Client, Peer, platform};
 pub use client::{Received, State};
 pub use pattern::{pattern_byte, pattern_checksum};
 pub use selectio_portable::test;
+pub use waits::Waits;
 
 /// How long a test waits for something that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -128,11 +130,8 @@ impl Bench {
 
     /// Waits until `socket` is ready for `interest`, so that what the peer did has arrived.
     pub fn wait_ready(&self, socket: &Descriptor, interest: Interest) {
-        let mut selector = self.platform.selector().expect("a selector");
-        selector.add(socket, 0, interest).expect("it can be watched");
-        let mut ready = Vec::new();
-        selector.select(Some(PATIENCE), &mut ready).expect("waiting works");
-        assert_eq!(ready.len(), 1, "it is ready in time");
+        let is_ready = self.platform.wait(socket, interest, Some(PATIENCE)).expect("waiting works");
+        assert!(is_ready, "it is ready in time");
     }
 }
 
@@ -148,8 +147,8 @@ fn listener(platform: &dyn Platform) -> io::Result<Descriptor> {
 
 /// Lets time pass, by the clock of the platform.
 pub fn sleep(duration: Duration) {
-    let mut selector = platform().selector().expect("a selector");
-    selector.select(Some(duration), &mut Vec::new()).expect("waiting works");
+    let mut selector = platform().selector(Backend::Default).expect("a selector");
+    selector.select(Some(duration), &mut Found::default()).expect("waiting works");
 }
 
 /// Tries until there is a result.

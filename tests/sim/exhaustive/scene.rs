@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use selectio::sim::{Client, Entered, Network};
 use selectio::{AsyncSocket, Dispatcher};
+use selectio_platform::{Backend, Found, this_target};
 
 use super::record::{Event, Handler, Name, Record};
 
@@ -133,8 +134,8 @@ impl Scene {
     }
 
     fn let_arrive(&self) {
-        let mut selector = selectio_platform::this_target().selector().expect("a selector");
-        selector.select(Some(Duration::from_millis(1)), &mut Vec::new()).expect("waiting works");
+        let mut selector = this_target().selector(Backend::Default).expect("a selector");
+        selector.select(Some(Duration::from_millis(1)), &mut Found::default()).expect("waiting works");
     }
 
     pub fn play(self) {

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use selectio::sim::{Client, ClientState, Network, OutsideListener};
 use selectio::{AsyncSocket, Dispatcher};
@@ -11,6 +13,9 @@ use super::watch::{Watch, Watched};
 
 /// How many connections a run makes at most.
 const CALL_COUNT_MAX: usize = 8;
+
+/// How long a connect may take, where it is not as long as usual.
+const CONNECT_TIME: Duration = Duration::from_millis(25);
 
 pub struct Calls {
     watch: Watch,
@@ -48,28 +53,50 @@ impl Calls {
         let (before, after) = text.split_at(self.random.usize(..text.len()));
         let (socket, watched) = (AsyncSocket::new().expect("a socket"), self.watch.socket(None));
         let registers_first = self.random.bool();
-        if registers_first {
-            register(dispatcher, &socket, &watched);
+        if registers_first && register(dispatcher, &socket, &watched).is_err() {
+            return;
+        }
+        if self.random.bool() {
+            socket.set_connect_timeout(CONNECT_TIME);
         }
         // The name has two addresses, and at the first one nobody listens.
         socket.connect("localhost", self.outside.address().port()).expect("connecting starts");
         socket.send(before).expect("it is buffered");
-        if !registers_first {
-            register(dispatcher, &socket, &watched);
+        if !registers_first && register(dispatcher, &socket, &watched).is_err() {
+            return;
         }
-        let (called, rest) = (watched.clone(), after.to_owned());
-        socket.set_handle_connect(move |socket, _| {
+        self.set_handlers(&socket, &watched, after.to_owned());
+        self.sockets.push((socket, watched));
+        self.texts.push(text);
+    }
+
+    fn set_handlers(&mut self, socket: &AsyncSocket, watched: &Watched, rest: String) {
+        let (index, called, takes_its_time) = (self.texts.len(), watched.clone(), self.random.bool());
+        socket.set_handle_connect(move |socket, dispatcher| {
             called.on_event("connect", socket);
             socket.send(&rest)?;
-            socket.close_after_flush()
+            if takes_its_time {
+                let called = called.clone();
+                socket.call_after(dispatcher, 2 * CONNECT_TIME, move |socket, _| close(socket, &called));
+                return Ok(());
+            }
+            close(socket, &called)
+        });
+        let called = watched.clone();
+        socket.set_handle_close(move |socket, _| {
+            called.on_close(socket);
+            close(socket, &called)
+        });
+        let called = watched.clone();
+        socket.set_handle_gone(move |socket, _| {
+            called.on_gone(socket);
+            Ok(())
         });
         let (called, failed) = (watched.clone(), self.failed.clone());
         socket.set_handle_error(move |socket, _, _| {
             called.on_error(socket);
             failed.borrow_mut().insert(index);
         });
-        self.sockets.push((socket, watched));
-        self.texts.push(text);
     }
 
     /// How many are registered.
@@ -110,7 +137,14 @@ impl Calls {
     }
 }
 
-fn register(dispatcher: &Dispatcher, socket: &AsyncSocket, watched: &Watched) {
-    dispatcher.register(socket).expect("it is open");
+/// Fails when the dispatcher has no room.
+fn register(dispatcher: &Dispatcher, socket: &AsyncSocket, watched: &Watched) -> io::Result<()> {
+    dispatcher.register(socket)?;
     watched.on_registered();
+    Ok(())
+}
+
+fn close(socket: &AsyncSocket, watched: &Watched) -> io::Result<()> {
+    watched.on_closing();
+    socket.close_after_flush()
 }

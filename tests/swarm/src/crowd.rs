@@ -9,11 +9,24 @@ use super::watch::Watch;
 /// How many clients a run has at most.
 const CLIENT_COUNT_MAX: usize = 24;
 
+/// What a client says that never stops.
+pub const FLOOD_LINE: &[u8] = b"f";
+
+/// How many of those it says at a time: more than a turn has room for.
+const FLOOD_LINE_COUNT: usize = 20_000;
+
+/// How many clients come in a wave: more than a turn accepts.
+const WAVE_LENGTH: usize = 100;
+
 pub struct Crowd {
     network: Network,
     address: SocketAddr,
     random: fastrand::Rng,
     talkers: Vec<Talker>,
+    /// Those that come together, say nothing, and go together.
+    wave: Vec<Client>,
+    has_waves: bool,
+    has_floods: bool,
 }
 
 /// One client, with all that it has said and heard.
@@ -21,6 +34,7 @@ struct Talker {
     client: Client,
     /// The lines that it has sent.
     said: Vec<String>,
+    line_end: &'static str,
     broadcast_count: usize,
     /// The end of what it is to send, held back for now.
     held_back: String,
@@ -35,15 +49,20 @@ struct Talker {
 }
 
 impl Crowd {
-    pub fn new(network: Network, address: SocketAddr, random: fastrand::Rng) -> Crowd {
-        Crowd { network, address, random, talkers: Vec::new() }
+    pub fn new(network: Network, address: SocketAddr, mut random: fastrand::Rng) -> Crowd {
+        let (has_waves, has_floods) = (random.u8(..32) == 0, random.u8(..32) == 0);
+        Crowd { network, address, random, talkers: Vec::new(), wave: Vec::new(), has_waves, has_floods }
     }
 
     /// Somebody does something.
     pub fn act(&mut self) {
         if self.talkers.len() < CLIENT_COUNT_MAX && (self.talkers.is_empty() || self.random.u8(..4) == 0) {
             let client = self.network.connect_from_outside(self.address);
-            self.talkers.push(Talker::new(client));
+            let line_end = if self.random.bool() { "\n" } else { "\r\n" };
+            self.talkers.push(Talker::new(client, line_end));
+        }
+        if self.has_waves && self.wave.is_empty() && self.random.u8(..16) == 0 {
+            self.wave = (0..WAVE_LENGTH).map(|_| self.network.connect_from_outside(self.address)).collect();
         }
         for _ in 0..self.random.usize(..4) {
             let index = self.random.usize(..self.talkers.len());
@@ -57,6 +76,7 @@ impl Crowd {
                 6 => talker.finish(Client::shutdown),
                 7 => talker.finish(Client::close),
                 8 => talker.finish(Client::reset),
+                9 if self.has_floods => talker.flood(),
                 _ => talker.talk(index, random),
             }
         }
@@ -64,6 +84,7 @@ impl Crowd {
 
     /// Everybody listens, and has nothing more to say.
     pub fn say_goodbye(&mut self) {
+        self.wave.iter().for_each(Client::close);
         for talker in &mut self.talkers {
             if talker.client.state() != ClientState::Closed {
                 talker.client.resume();
@@ -138,10 +159,11 @@ impl Crowd {
 }
 
 impl Talker {
-    fn new(client: Client) -> Talker {
+    fn new(client: Client, line_end: &'static str) -> Talker {
         Talker {
             client,
             said: Vec::new(),
+            line_end,
             broadcast_count: 0,
             held_back: String::new(),
             is_done: false,
@@ -157,13 +179,22 @@ impl Talker {
         for _ in 0..random.usize(..12) {
             let length = if random.u8(..20) == 0 { random.usize(..20_000) } else { random.usize(..80) };
             let kind = if random.u8(..4) == 0 { 'b' } else { 'e' };
-            let line = format!("{kind} {index} {} {} {}.\n", self.said.len(), self.broadcast_count, "x".repeat(length));
+            let line = format!("{kind} {index} {} {} {}.", self.said.len(), self.broadcast_count, "x".repeat(length));
             self.broadcast_count += usize::from(kind == 'b');
-            text.push_str(&line);
-            self.said.push(line);
+            text.extend([&line, self.line_end]);
+            self.said.push(line + "\n");
         }
-        self.held_back = text.split_off(random.usize(..=text.len()));
+        // Often between the two halves of the last line end.
+        let cut = if random.u8(..4) == 0 { text.len().saturating_sub(1) } else { random.usize(..=text.len()) };
+        self.held_back = text.split_off(cut);
         self.client.send(text);
+    }
+
+    /// Sends more lines than one turn serves, which get no answer.
+    fn flood(&mut self) {
+        if self.held_back.is_empty() {
+            self.client.send(b"f\n".repeat(FLOOD_LINE_COUNT));
+        }
     }
 
     fn finish(&mut self, how: impl FnOnce(&Client)) {

@@ -5,7 +5,9 @@
 //! - No handler is called on a socket that is closed or not registered, or in the poll that registered it.
 //! - A poll answers whether anything is open, and `len` counts that.
 //! - When nothing goes wrong any more, everything comes to an end, within a number of turns.
-//! - At the end every descriptor was closed.
+//! - That a socket has ended, and that it is gone, is told once; a socket that is to close is left alone.
+//! - No socket takes more of a turn than its share, and no poll spins.
+//! - At the end every descriptor was closed, and no timer is left.
 //!
 //! The same seed is the same run: its trace has the same hash.
 
@@ -13,7 +15,10 @@
 
 mod calls;
 mod crowd;
+mod member;
+mod mischief;
 mod plan;
+mod probe;
 mod server;
 mod watch;
 
@@ -22,16 +27,21 @@ use std::time::Duration;
 
 use selectio::Dispatcher;
 use selectio::sim::{Faults, Network};
-use selectio_platform::this_target;
+use selectio_platform::{Backend, Found, this_target};
 
 use self::calls::Calls;
 use self::crowd::Crowd;
 use self::plan::Plan;
+use self::probe::Probe;
 use self::server::Server;
 use self::watch::Watch;
 
 /// After so many turns without an end a run counts as stuck.
 const TURN_COUNT_MAX: usize = 20_000;
+
+/// So many waits in one poll count as spinning, when nothing goes wrong any more. Each takes a hundredth of a
+/// millisecond at least.
+const WAIT_COUNT_MAX: usize = 2_000;
 
 /// How long a turn may wait when nothing goes wrong any more.
 const SETTLE_TIME: Duration = Duration::from_millis(100);
@@ -95,6 +105,7 @@ struct Run {
     network: Network,
     dispatcher: Dispatcher,
     watch: Watch,
+    probe: Probe,
     server: Server,
     crowd: Crowd,
     calls: Calls,
@@ -104,12 +115,13 @@ struct Run {
 
 impl Run {
     fn new(network: &Network, mut plan: Plan) -> Run {
-        let dispatcher = Dispatcher::new().expect("a dispatcher");
+        let dispatcher = Dispatcher::builder().registered_max(plan.registered_max).build().expect("a dispatcher");
+        let probe = Probe::start(&dispatcher);
         let watch = Watch::default();
         let server = Server::start(&dispatcher, &watch, plan.fork());
         let crowd = Crowd::new(network.clone(), server.address(), plan.fork());
         let calls = Calls::new(network, &watch, plan.fork());
-        Run { network: network.clone(), dispatcher, watch, server, crowd, calls, turn_count: 0, plan }
+        Run { network: network.clone(), dispatcher, watch, probe, server, crowd, calls, turn_count: 0, plan }
     }
 
     fn play(&mut self) -> Result<(), String> {
@@ -123,25 +135,40 @@ impl Run {
         self.let_end()?;
         self.crowd.check_end(&self.watch)?;
         self.calls.check_end(self.plan.loses_connections())?;
-        self.dispatcher.close_all().map_err(|error| format!("close_all: {error}"))?;
-        self.server.end();
-        self.calls.end();
+        self.close_all()?;
         match self.network.open_descriptor_count() {
             0 => Ok(()),
             count => Err(format!("{count} descriptors were never closed")),
         }
     }
 
+    fn close_all(&mut self) -> Result<(), String> {
+        self.watch.start_end();
+        self.dispatcher.close_all().map_err(|error| format!("close_all: {error}"))?;
+        self.server.end();
+        self.calls.end();
+        let is_open = self.dispatcher.poll(Duration::ZERO).map_err(|error| format!("poll: {error}"))?;
+        if is_open {
+            return Err("P7: everything is closed, and a timer is left".to_owned());
+        }
+        self.watch.check()?;
+        self.watch.check_end()
+    }
+
     fn turn(&mut self, timeout: Duration) -> Result<(), String> {
         self.turn_count += 1;
         self.watch.start_poll();
+        self.probe.start_poll();
         let is_open = self.dispatcher.poll(timeout).map_err(|error| format!("poll: {error}"))?;
         self.watch.check()?;
+        if !self.server.is_listening() && !self.plan.breaks_descriptors() {
+            return Err("P13: the listener is closed for what is not its fault".to_owned());
+        }
         let (expected, found) = (self.registered_count(), self.dispatcher.len());
         if expected != found {
             return Err(format!("P9: len is {found}, and {expected} are registered"));
         }
-        if is_open != (found > 0) {
+        if is_open != (found > 0) && !self.server.has_unregistered() {
             return Err(format!("P7: poll answered {is_open} with {found} registered"));
         }
         self.crowd.check()?;
@@ -149,7 +176,7 @@ impl Run {
     }
 
     fn registered_count(&self) -> usize {
-        self.server.registered_count() + self.calls.registered_count()
+        self.probe.registered_count() + self.server.registered_count() + self.calls.registered_count()
     }
 
     /// Nothing goes wrong any more, and everybody says goodbye: then all has to end.
@@ -162,6 +189,9 @@ impl Run {
             }
             self.server.act(&self.dispatcher);
             self.turn(SETTLE_TIME)?;
+            if self.probe.wait_count() > WAIT_COUNT_MAX {
+                return Err(format!("it spins: {} waits in one poll", self.probe.wait_count()));
+            }
             if self.dispatcher.is_empty() {
                 // With nothing open a poll does not wait.
                 let_arrive()?;
@@ -174,6 +204,7 @@ impl Run {
 
 /// Gives the outside the time that it needs for what is on its way.
 fn let_arrive() -> Result<(), String> {
-    let waited = this_target().selector().and_then(|mut selector| selector.select(Some(SETTLE_TIME), &mut Vec::new()));
+    let selector = this_target().selector(Backend::Default);
+    let waited = selector.and_then(|mut selector| selector.select(Some(SETTLE_TIME), &mut Found::default()));
     waited.map_err(|error| format!("waiting: {error}"))
 }

@@ -9,6 +9,8 @@ pub struct Plan {
     pub faults: Faults,
     /// For how many turns things go wrong.
     pub turn_count: usize,
+    /// How many may be registered at once.
+    pub registered_max: usize,
     random: fastrand::Rng,
 }
 
@@ -17,7 +19,8 @@ impl Plan {
         let mut random = fastrand::Rng::with_seed(seed);
         let faults = draw_faults(&mut random);
         let turn_count = random.usize(20..120);
-        Plan { faults, turn_count, random }
+        let registered_max = if random.u8(..4) == 0 { random.usize(4..20) } else { usize::MAX };
+        Plan { faults, turn_count, registered_max, random }
     }
 
     /// Randomness for a part of the run, so that what one part asks for doesn't change the others.
@@ -28,6 +31,11 @@ impl Plan {
     /// Whether clients may cut a connection without the program's hearing of it.
     pub fn loses_connections(&self) -> bool {
         self.faults.reset > 0.0 || self.faults.hang_up > 0.0
+    }
+
+    /// Whether the listener may break.
+    pub fn breaks_descriptors(&self) -> bool {
+        self.faults.bad_descriptor > 0.0
     }
 
     /// How long the next poll may wait.

@@ -1,15 +1,16 @@
-//! Winsock's `select` as a selector: lists of sockets that live from call to call, and a copy of each that the system
+//! Winsock's `select` as a mechanism: lists of sockets that live from call to call, and a copy of each that the system
 //! answers in.
 
 use std::collections::HashMap;
 use std::io;
-use std::os::windows::io::{AsRawSocket, RawSocket};
+use std::os::windows::io::RawSocket;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::system::{errors, syscalls};
-use super::{Descriptor, Interest, Ready, Selector};
+use super::{Mechanism, Source, source};
 use crate::error::{nothing_to_wait_for, watched_already};
+use crate::native::system::{errors, syscalls};
+use crate::{Descriptor, Found, Interest, Ready};
 
 /// The lists that `select` takes: its first argument for sockets, its second, and its third, which is where a connect
 /// shows that failed. Urgent data shows there too, and is nobody's wish.
@@ -20,8 +21,6 @@ const LISTS: [usize; 3] = [READ, WRITE, EXCEPT];
 
 struct Watch {
     key: u64,
-    /// Position in the order of `add`: what `ready` is sorted by.
-    order: u64,
     interest: Interest,
     /// Where the socket is in each list.
     places: [Option<usize>; 3],
@@ -32,11 +31,10 @@ struct Watch {
 #[derive(Default)]
 pub struct Winsock {
     watches: HashMap<RawSocket, Watch>,
-    next_order: u64,
     asked: [SocketList; 3],
     answered: [SocketList; 3],
-    /// What the last wait found, by `(order, socket)`.
-    found: Vec<(u64, RawSocket)>,
+    /// Those that the last wait found something of.
+    found: Vec<RawSocket>,
 }
 
 /// An fd_set of any length: its count, then its sockets.
@@ -111,18 +109,17 @@ impl Winsock {
         syscalls::select(self.answered.each_mut().map(|list| &mut list.words[..]), timeout)
     }
 
-    fn collect(&mut self, ready: &mut Vec<Ready>) {
+    fn collect(&mut self, found: &mut Found) {
         self.found.clear();
         for list in LISTS {
             for position in 0..self.answered[list].sockets().len() {
                 self.note(self.answered[list].sockets()[position], list);
             }
         }
-        self.found.sort_unstable();
-        for &(_, socket) in &self.found {
+        for &socket in &self.found {
             if let Some(watch) = self.watches.get_mut(&socket) {
                 let [readable, writable] = std::mem::take(&mut watch.found);
-                ready.push(Ready { key: watch.key, readable, writable, error: None });
+                found.ready.push(Ready { key: watch.key, readable, writable });
             }
         }
     }
@@ -139,7 +136,7 @@ impl Winsock {
             _ => watch.found = [watch.interest.read, watch.interest.write],
         }
         if before == [false, false] && watch.found != before {
-            self.found.push((watch.order, socket));
+            self.found.push(socket);
         }
         if list != READ && syscalls::is_connected(socket) {
             // No connect can fail any more, so only urgent data would show there, for ever.
@@ -148,37 +145,35 @@ impl Winsock {
     }
 
     /// After the refusal of the whole call: finds whose socket is gone, and watches it no longer.
-    fn collect_closed(&mut self, ready: &mut Vec<Ready>) {
+    fn collect_closed(&mut self, found: &mut Found) {
         self.found.clear();
         for (&socket, watch) in &self.watches {
             if !watch.interest.is_none() && !syscalls::is_open(socket) {
-                self.found.push((watch.order, socket));
+                found.errors.push((watch.key, io::Error::from_raw_os_error(errors::NOT_A_SOCKET)));
+                self.found.push(socket);
             }
         }
-        self.found.sort_unstable();
-        for (_, socket) in std::mem::take(&mut self.found) {
-            self.set_interest(socket, Interest::NONE);
-            let error = Some(io::Error::from_raw_os_error(errors::NOT_A_SOCKET));
-            ready.push(Ready { key: self.watches[&socket].key, readable: false, writable: false, error });
+        for position in 0..self.found.len() {
+            self.set_interest(self.found[position], Interest::NONE);
         }
     }
 }
 
-impl Selector for Winsock {
-    fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
-        let socket = descriptor.fd()?.as_raw_socket();
+impl Mechanism for Winsock {
+    fn name(&self) -> &'static str {
+        "select"
+    }
+
+    fn add(&mut self, socket: Source, key: u64, interest: Interest) -> io::Result<()> {
         if self.watches.contains_key(&socket) {
             return Err(watched_already());
         }
-        let (order, places) = (self.next_order, [None; 3]);
-        self.watches.insert(socket, Watch { key, order, interest, places, found: [false; 2] });
-        self.next_order += 1;
+        self.watches.insert(socket, Watch { key, interest, places: [None; 3], found: [false; 2] });
         self.set_interest(socket, interest);
         Ok(())
     }
 
-    fn modify(&mut self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
-        let socket = descriptor.fd()?.as_raw_socket();
+    fn modify(&mut self, socket: Source, interest: Interest) -> io::Result<()> {
         if !self.watches.contains_key(&socket) {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -186,18 +181,15 @@ impl Selector for Winsock {
         Ok(())
     }
 
-    fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()> {
-        let socket = descriptor.fd()?.as_raw_socket();
+    fn remove(&mut self, socket: Source) -> io::Result<()> {
         self.set_interest(socket, Interest::NONE);
         self.watches.remove(&socket).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn select(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
-        ready.clear();
+    fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()> {
         if self.nothing_is_asked() {
             // The system refuses a wait for nothing.
-            timeout.map(thread::sleep).ok_or_else(nothing_to_wait_for)?;
-            return Ok(());
+            return timeout.map(thread::sleep).ok_or_else(nothing_to_wait_for);
         }
         let mut left = timeout;
         // `None` past the end of the clock is as good as for ever.
@@ -205,19 +197,30 @@ impl Selector for Winsock {
         loop {
             match self.wait_once(left) {
                 Ok(0) => {}
-                Ok(_) => self.collect(ready),
+                Ok(_) => self.collect(found),
                 Err(error) if error.raw_os_error() == Some(errors::NOT_A_SOCKET) => {
-                    self.collect_closed(ready);
-                    return if ready.is_empty() { Err(error) } else { Ok(()) };
+                    self.collect_closed(found);
+                    return if found.is_empty() { Err(error) } else { Ok(()) };
                 }
                 Err(error) => return Err(error),
             }
             // The system may wake a little early, and urgent data is nothing that anybody waits for.
             left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if !ready.is_empty() || left.is_some_and(|left| left.is_zero()) {
+            if !found.is_empty() || left.is_some_and(|left| left.is_zero()) {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Waits for one descriptor, and answers whether it is ready.
+pub fn wait(descriptor: &Descriptor, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
+    let (mut mechanism, mut found) = (Winsock::new(), Found::default());
+    mechanism.add(source(descriptor)?, 0, interest)?;
+    mechanism.select(timeout, &mut found)?;
+    match found.errors.pop() {
+        Some((_, error)) => Err(error),
+        None => Ok(!found.ready.is_empty()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawF
 use std::ptr;
 use std::time::Duration;
 
-use crate::native::fd_set::FdSet;
+use crate::native::selector::fd_set::FdSet;
 
 /// A wait longer than this is cut to it: some kernels refuse more (POSIX grants 31 days).
 const TIMEOUT_MAX: Duration = Duration::from_secs(31 * 24 * 60 * 60);

@@ -1,0 +1,46 @@
+//! What the figures were measured on.
+
+use std::fs;
+use std::process::Command;
+
+use selectio_driver::cargo;
+
+/// The packages whose versions matter for the figures.
+const PEERS: [&str; 3] = ["mio", "polling", "tokio"];
+
+/// A line for each fact that this machine tells.
+pub fn describe() -> Vec<String> {
+    let processor = field("/proc/cpuinfo", "model name").unwrap_or("unknown".to_owned());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = fs::read_to_string("/proc/cpuinfo").map_or(cores, |text| text.matches("processor\t").count());
+    let memory = field("/proc/meminfo", "MemTotal").unwrap_or("unknown".to_owned());
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut facts = vec![
+        format!("Processor: {processor}, {cores} cores; memory: {memory}"),
+        format!("Kernel: Linux {}", kernel.trim()),
+    ];
+    facts.extend(line_of("rustc", "--version").map(|version| format!("Compiler: {version}")));
+    facts.push(format!("Peers: {}", peers().join(", ")));
+    facts
+}
+
+fn field(file: &str, name: &str) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn line_of(program: &str, argument: &str) -> Option<String> {
+    let output = Command::new(program).arg(argument).output().ok()?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
+
+/// The versions that the lock file has.
+fn peers() -> Vec<String> {
+    let lock = fs::read_to_string(cargo::workspace_folder().join("Cargo.lock")).unwrap_or_default();
+    let version = |name: &str| {
+        let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+        Some(format!("{name} {}", rest.split('"').next()?))
+    };
+    PEERS.into_iter().filter_map(version).chain(line_of("python3", "--version")).collect()
+}

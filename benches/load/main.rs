@@ -1,0 +1,82 @@
+//! Measures echo servers side by side: selectio, and the event loops that people would pick in its place.
+//!
+//! ```sh
+//! cargo xtask bench            # at most ten minutes; rewrites the figures of BENCHMARKS.md
+//! cargo xtask bench --quick    # less of everything; leaves BENCHMARKS.md as it is
+//! ```
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `plan.rs` | what is measured, and how much of it |
+//! | `server.rs`, `builds.rs` | the servers, and how they are built |
+//! | `running.rs` | one server that runs: its CPU time, its memory |
+//! | `crowd.rs` | connections that are open and silent |
+//! | `echoes.rs`, `visits.rs` | the load: echoes on open connections, and connections that come and go |
+//! | `payload.rs` | what is sent, and whether that came back |
+//! | `rounds.rs` | who is measured when, and what the best figure is |
+//! | `cores.rs`, `disturbance.rs` | who runs where, and whether somebody else did |
+//! | `syscalls.rs` | counts system calls |
+//! | `figures.rs`, `table.rs`, `plots.rs`, `document.rs`, `machine.rs` | what comes of it |
+
+#![forbid(unsafe_code)]
+
+mod builds;
+mod cores;
+mod crowd;
+mod disturbance;
+mod document;
+mod echoes;
+mod figures;
+mod machine;
+mod payload;
+mod plan;
+mod plots;
+mod rounds;
+mod running;
+mod server;
+mod syscalls;
+mod table;
+mod visits;
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use selectio_driver::cargo;
+
+use plan::Plan;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_quick = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => false,
+        ["--quick"] => true,
+        _ => bail!("expected nothing or --quick, got {arguments:?}"),
+    };
+    let cores = cores::Cores::take()?;
+    let plan = Plan::new(is_quick, cores::raise_descriptor_limit()?);
+    let servers = builds::servers()?;
+    let figures = rounds::measure(&plan, &cores, &servers)?;
+
+    let folder = document::results_folder(cargo::workspace_folder(), is_quick);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("figures.json"), serde_json::to_string_pretty(&figures)? + "\n")?;
+    plots::draw(&figures, &folder)?;
+    let text = table::render(&figures);
+    if !is_quick {
+        document::rewrite(cargo::workspace_folder(), &text)?;
+    }
+    println!("{text}");
+    eprintln!("written to {}", folder.display());
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The servers that are measured.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+use selectio_driver::Host;
+
+/// What a server makes of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// It sends back what a receive gives it.
+    Bytes,
+    /// It reads lines, and sends those back.
+    Lines,
+}
+
+/// How a server is started.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// A program of this machine, with the arguments that come before the address.
+    Native {
+        /// The executable.
+        executable: PathBuf,
+        /// Its first arguments.
+        arguments: Vec<String>,
+        /// The value of `SELECTIO_BACKEND`, if it is set.
+        backend: Option<&'static str>,
+    },
+    /// A guest of `selectio run`.
+    Guest {
+        /// The module.
+        module: PathBuf,
+    },
+}
+
+/// A server: a row of the table.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// What the table calls it.
+    pub name: String,
+    /// What it makes of its bytes.
+    pub unit: Unit,
+    /// Whether lines that are sent at once are measured too.
+    pub is_pipelined: bool,
+    /// How it is started.
+    pub program: Program,
+}
+
+/// The address of any free loopback port.
+pub const ANY_PORT: &str = "127.0.0.1:0";
+
+/// The variable of the environment that chooses what selectio waits with.
+pub const BACKEND_VARIABLE: &str = "SELECTIO_BACKEND";
+
+impl Server {
+    /// The command that starts it.
+    pub fn command(&self) -> Result<Command> {
+        match &self.program {
+            Program::Native { executable, arguments, backend } => {
+                let mut command = Command::new(executable);
+                command.args(arguments).arg(ANY_PORT).env_remove(BACKEND_VARIABLE);
+                command.envs(backend.map(|backend| (BACKEND_VARIABLE, backend)));
+                Ok(command)
+            }
+            Program::Guest { module } => {
+                let mut command = Host::Selectio.command(module, &[ANY_PORT.to_owned()])?;
+                command.arg(ANY_PORT);
+                Ok(command)
+            }
+        }
+    }
+}
