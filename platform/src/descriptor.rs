@@ -1,10 +1,12 @@
 //! A descriptor: owned, and opaque to everything above the platform layer.
 
-#[cfg(unix)]
+#[cfg(any(unix, windows))]
 use std::any::Any;
 use std::io;
 #[cfg(any(unix, target_os = "wasi"))]
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+#[cfg(windows)]
+use std::os::windows::io::{AsSocket, BorrowedSocket as BorrowedFd, OwnedSocket as OwnedFd};
 
 use crate::sim::{Handle, Network, other_world};
 
@@ -19,10 +21,10 @@ pub struct Descriptor(World);
 
 #[derive(Debug)]
 enum World {
-    #[cfg(any(unix, target_os = "wasi"))]
+    #[cfg(any(unix, windows, target_os = "wasi"))]
     Kernel(OwnedFd),
     /// The guard goes first: what it undoes is about the descriptor.
-    #[cfg(unix)]
+    #[cfg(any(unix, windows))]
     Guarded {
         _guard: Box<dyn Any + Send + Sync>,
         fd: OwnedFd,
@@ -39,7 +41,7 @@ impl Descriptor {
     }
 
     /// One whose end means more than its close: `guard` is dropped just before.
-    #[cfg(unix)]
+    #[cfg(any(unix, windows))]
     pub(crate) fn guarded(fd: OwnedFd, guard: impl Any + Send + Sync) -> Descriptor {
         Descriptor(World::Guarded { _guard: Box::new(guard), fd })
     }
@@ -56,29 +58,29 @@ impl Descriptor {
     pub(crate) fn number_in(&self, network: &Network) -> io::Result<usize> {
         match &self.0 {
             World::Simulation(handle) => handle.number_in(network),
-            #[cfg(any(unix, target_os = "wasi"))]
+            #[cfg(any(unix, windows, target_os = "wasi"))]
             _ => None,
         }
         .ok_or_else(|| other_world("simulated"))
     }
 
-    /// The descriptor as the kernel or the host knows it. Natively and on wasip1.
+    /// The descriptor as the kernel or the host knows it. Natively and on wasip1; on Windows it is a `BorrowedSocket`.
     ///
     /// # Errors
     /// `InvalidInput` when it is of a simulated network.
-    #[cfg(any(unix, target_os = "wasi"))]
+    #[cfg(any(unix, windows, target_os = "wasi"))]
     pub fn fd(&self) -> io::Result<BorrowedFd<'_>> {
         match &self.0 {
-            World::Kernel(fd) => Ok(fd.as_fd()),
-            #[cfg(unix)]
-            World::Guarded { fd, .. } => Ok(fd.as_fd()),
+            World::Kernel(fd) => Ok(borrow(fd)),
+            #[cfg(any(unix, windows))]
+            World::Guarded { fd, .. } => Ok(borrow(fd)),
             #[cfg(target_os = "wasi")]
             World::Kept(fd) => Ok(*fd),
             World::Simulation(_) => Err(other_world("real")),
         }
     }
 
-    #[cfg(unix)]
+    #[cfg(any(unix, windows))]
     pub(crate) fn owned_fd(&self) -> io::Result<&OwnedFd> {
         match &self.0 {
             World::Kernel(fd) | World::Guarded { fd, .. } => Ok(fd),
@@ -90,11 +92,11 @@ impl Descriptor {
     ///
     /// # Errors
     /// `InvalidInput` when it is of a simulated network.
-    #[cfg(any(unix, target_os = "wasi"))]
+    #[cfg(any(unix, windows, target_os = "wasi"))]
     pub(crate) fn into_closable(self) -> io::Result<Option<OwnedFd>> {
         match self.0 {
             World::Kernel(fd) => Ok(Some(fd)),
-            #[cfg(unix)]
+            #[cfg(any(unix, windows))]
             World::Guarded { fd, .. } => Ok(Some(fd)),
             #[cfg(target_os = "wasi")]
             World::Kept(_) => Ok(None),
@@ -104,13 +106,23 @@ impl Descriptor {
 }
 
 #[cfg(any(unix, target_os = "wasi"))]
+fn borrow(fd: &OwnedFd) -> BorrowedFd<'_> {
+    fd.as_fd()
+}
+
+#[cfg(windows)]
+fn borrow(socket: &OwnedFd) -> BorrowedFd<'_> {
+    socket.as_socket()
+}
+
+#[cfg(any(unix, windows, target_os = "wasi"))]
 impl From<OwnedFd> for Descriptor {
     fn from(fd: OwnedFd) -> Descriptor {
         Descriptor(World::Kernel(fd))
     }
 }
 
-#[cfg(any(unix, target_os = "wasi"))]
+#[cfg(any(unix, windows, target_os = "wasi"))]
 impl TryFrom<Descriptor> for OwnedFd {
     type Error = io::Error;
 

@@ -1,9 +1,10 @@
 //! Descriptors from the standard library's types, and which of its own a descriptor becomes again.
 
-use std::fs::File;
-use std::io::{PipeReader, PipeWriter};
 use std::net::{TcpListener, TcpStream, UdpSocket};
+#[cfg(not(windows))]
 use std::os::fd::OwnedFd;
+#[cfg(windows)]
+use std::os::windows::io::OwnedSocket as OwnedFd;
 
 use crate::Descriptor;
 
@@ -17,7 +18,11 @@ macro_rules! from_std {
     };
 }
 
-from_std!(File, TcpListener, TcpStream, UdpSocket, PipeReader, PipeWriter);
+from_std!(TcpListener, TcpStream, UdpSocket);
+
+// Windows waits for nothing but sockets.
+#[cfg(not(windows))]
+from_std!(std::fs::File, std::io::PipeReader, std::io::PipeWriter);
 
 #[cfg(unix)]
 from_std!(

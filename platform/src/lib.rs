@@ -4,6 +4,7 @@
 //! | target | implementation | waits with | sockets from |
 //! |---|---|---|---|
 //! | unix | `native/` | `epoll(7)` on Linux, elsewhere `select(2)`, then kqueue or event ports | the program, or socket activation (`LISTEN_FDS`) |
+//! | Windows | `native/` | Winsock's `select` | the program |
 //! | wasm32-wasip1 | `wasip1/` | `poll_oneoff` | the host: preopened listeners and streams |
 //! | wasm32-unknown-unknown | `sim/` | a virtual clock | a network in memory |
 //!
@@ -41,9 +42,9 @@
 pub mod change_note;
 mod descriptor;
 mod error;
-#[cfg(any(unix, target_os = "wasi"))]
+#[cfg(any(unix, windows, target_os = "wasi"))]
 mod interop;
-#[cfg(any(unix, target_os = "wasi"))]
+#[cfg(any(unix, windows, target_os = "wasi"))]
 mod preopens;
 pub mod sim;
 mod types;
@@ -64,9 +65,11 @@ pub use types::{
 };
 
 cfg_if::cfg_if! {
-    if #[cfg(unix)] {
+    if #[cfg(any(unix, windows))] {
         mod native;
+        #[cfg(unix)]
         pub use native::FdSelector;
+
         fn of_target() -> Rc<dyn Platform> {
             Rc::new(native::Native)
         }
@@ -84,7 +87,7 @@ cfg_if::cfg_if! {
             Rc::new(network)
         }
     } else {
-        compile_error!("selectio runs on unix, on wasm32-wasip1 and, simulated, on wasm32-unknown-unknown");
+        compile_error!("selectio runs on unix, on Windows, on wasm32-wasip1 and, simulated, on wasm32-unknown-unknown");
     }
 }
 

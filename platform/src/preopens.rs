@@ -22,7 +22,8 @@ pub(crate) fn take(
 }
 
 /// The name of the `index`th passed descriptor in a colon-separated list such as `LISTEN_FDNAMES`.
-/// systemd says `unknown` for one without a name.
+/// systemd says `unknown` for one without a name. Nobody passes descriptors so on Windows.
+#[cfg(not(windows))]
 pub(crate) fn name_at(names: &str, index: usize) -> String {
     match names.split(':').nth(index) {
         Some("unknown") | None => String::new(),
@@ -30,7 +31,7 @@ pub(crate) fn name_at(names: &str, index: usize) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(windows)))]
 mod tests {
     use super::name_at;
 

@@ -74,7 +74,9 @@ pub(super) fn parse_address(address: &str) -> io::Result<(&str, u16)> {
         refused(format!("{address:?} is no HOST:PORT: write 127.0.0.1:7000, or a path with a slash in it"))
     })?;
     if host.is_empty() {
-        return Err(refused(format!("{address:?} names no host: write 0.0.0.0:{port} for every address of the machine")));
+        return Err(refused(format!(
+            "{address:?} names no host: write 0.0.0.0:{port} for every address of the machine"
+        )));
     }
     Ok((host.trim_start_matches('[').trim_end_matches(']'), port))
 }

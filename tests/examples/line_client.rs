@@ -3,17 +3,14 @@
 mod native {
     use std::io::Write;
     use std::net::TcpListener;
-    use std::process::Command;
 
     use selectio_driver::process::{Process, Stream};
-    use selectio_driver::{World, cargo};
+    use selectio_driver::{World, program};
 
     use crate::{LIMIT, run, start};
 
     fn line_client(address: &str) -> Process {
-        let path = cargo::example("line_client", World::Native).expect("line_client builds");
-        let mut command = Command::new(path);
-        command.arg(address);
+        let command = program::command("line_client", World::Native, address).expect("line_client builds");
         Process::start(command).expect("line_client starts")
     }
 

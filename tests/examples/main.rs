@@ -20,10 +20,14 @@ macro_rules! in_both_worlds {
 mod chat;
 mod command;
 mod echo;
+#[cfg(unix)]
+mod interruption;
 mod line_client;
+#[cfg(unix)]
 mod proxy;
+#[cfg(unix)]
 mod readme;
-mod start_and_end;
+mod start;
 mod tasks;
 mod without_sockets;
 
@@ -32,7 +36,7 @@ use std::time::Duration;
 
 use selectio_driver::client::{Client, Received};
 use selectio_driver::process::{Process, Stream};
-use selectio_driver::{Host, Program, World, cargo};
+use selectio_driver::{Host, Program, System, World, cargo};
 
 /// How long anything that has to happen may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -75,7 +79,7 @@ struct Ended {
 fn run(name: &str, world: World, arguments: &[&str]) -> Ended {
     let executable = cargo::example(name, world).expect("the example builds");
     let (host, mut command) = match world {
-        World::Native => (None, Command::new(executable)),
+        World::Native => (None, System::chosen().and_then(|it| it.command(&executable)).expect("the system is there")),
         World::Wasm => {
             let host = Host::chosen().expect("a host");
             (Some(host), host.command(&executable, &[]).expect("the host builds"))

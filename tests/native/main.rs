@@ -1,16 +1,24 @@
 //! What only the native world has: thousands of descriptors in one process, limits of the process,
 //! socket activation, panics that unwind.
-#![cfg(unix)]
+#![cfg(not(target_family = "wasm"))]
 
+#[cfg(unix)]
 mod activation;
 mod allocations;
 mod builder;
+#[cfg(unix)]
 mod cost;
+// What source says is the same on every system.
+#[cfg(unix)]
 mod coverage;
 mod crowd;
+#[cfg(unix)]
 mod descriptors;
+#[cfg(unix)]
 mod exhaustion;
+#[cfg(unix)]
 mod families;
+#[cfg(unix)]
 mod original;
 mod panics;
 mod paths;

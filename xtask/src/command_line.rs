@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
-use selectio_driver::{Host, cargo};
+use selectio_driver::{Host, System, cargo};
 
 /// Runs selectio's demonstration, its tests and its examples.
 ///
@@ -36,6 +36,9 @@ pub enum Task {
         /// Run the tests of guests on this host, and no others; a host of another project is installed first, once.
         #[arg(long, value_parser = PossibleValuesParser::new(Host::ALL.map(Host::name)).try_map(|name| name.parse::<Host>()))]
         host: Option<Host>,
+        /// Run the native tests that are built for this system, and no others: `wine` is Windows as Wine plays it.
+        #[arg(long, conflicts_with = "host", value_parser = PossibleValuesParser::new(System::ALL.map(System::name)).try_map(|name| name.parse::<System>()))]
+        system: Option<System>,
     },
     /// Start an example to play with by hand; Ctrl-C ends it.
     ///
@@ -156,6 +159,8 @@ mod tests {
             vec!["xtask", "demo", "--fast"],
             vec!["xtask", "sim", "--seeds", "many"],
             vec!["xtask", "test", "--host", "nowhere"],
+            vec!["xtask", "test", "--system", "nowhere"],
+            vec!["xtask", "test", "--system", "wine", "--host", "wasmi"],
             vec!["xtask", "bench", "--slow"],
             vec!["xtask", "bench", "--quick", "--instructions"],
         ] {

@@ -1,14 +1,14 @@
-//! Where the hosts of others differ from `selectio run`, and why. Nothing else may differ.
+//! Where the hosts of others differ from `selectio run`, and Wine from Windows, and why. Nothing else may differ.
 
 use selectio_driver::Host;
 
-/// A test that fails on a host because the host is as it is.
+/// A test that fails on a host, or on Wine, because that is as it is.
 pub struct Difference {
     /// The test binary.
     pub binary: &'static str,
     /// The test.
     pub test: &'static str,
-    /// What the host does.
+    /// What it does.
     pub reason: &'static str,
 }
 
@@ -69,3 +69,33 @@ const WASI_COMMON: [Difference; 31] = [
     call("sockets::unknown_flags_are_invalid", "unknown flags trap"),
     call("sockets::what_is_no_socket_says_so", "what is no socket answers badf"),
 ];
+
+const fn portable(test: &'static str, reason: &'static str) -> Difference {
+    Difference { binary: "it", test, reason }
+}
+
+const RESET_IS_END: &str = "a connection that was reset reads as one that has ended";
+
+/// What Wine 8 lacks of Windows.
+#[rustfmt::skip]
+pub const WINE: [Difference; 12] = [
+    Difference {
+        binary: "selectio_platform",
+        test: "native::options::tests::a_number_that_was_set_is_what_the_kernel_says",
+        reason: "when a silent peer is probed can't be changed (TCP_KEEPIDLE and others)",
+    },
+    portable("contract::c10_a_reset_shows_in_the_directions_asked_for_and_recv_reveals_it", RESET_IS_END),
+    portable("datagrams::q35_a_datagram_that_nobody_takes_closes_nothing", "no ICMP message reaches the sender"),
+    portable("handlers::a2_an_event_calls_its_own_handlers_and_no_others", RESET_IS_END),
+    portable("handlers::a4_an_error_that_a_call_makes_names_that_call", RESET_IS_END),
+    portable("lines::a_reset_is_told_once_to_its_own_socket", RESET_IS_END),
+    portable("lines::an_error_that_a_handler_swallows_is_not_told_again", RESET_IS_END),
+    portable("lines::data_before_a_reset_of_the_sending_side_is_delivered", RESET_IS_END),
+    portable("lines::q40_a_reset_before_accept_is_told_by_the_first_read", "a connection that was reset can't be accepted"),
+    portable("pitfalls::q12_lines_do_not_depend_on_where_the_segments_end", RESET_IS_END),
+    example("chat::native::keeps_to_the_script", RESET_IS_END),
+    example("interruption::native::interrupting_ends_it", "Ctrl-C ends a program, whose exit code is 0 then"),
+];
+
+/// What depends on how fast Wine 8 is.
+pub const WINE_SOMETIMES: [Difference; 1] = [portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END)];

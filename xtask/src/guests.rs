@@ -64,7 +64,7 @@ pub fn run(host: Host) -> Result<ExitCode> {
 }
 
 /// The portable tests that there are, without running them.
-fn listed_natively() -> Result<Tally> {
+pub fn listed_natively() -> Result<Tally> {
     let mut tally = Tally::default();
     for binary in build_tests("native", &PORTABLE)? {
         let output = Command::new(&binary.path).args(["--list", "--format", "terse"]).output();

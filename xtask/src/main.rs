@@ -8,9 +8,11 @@ mod command_line;
 mod demo;
 mod differences;
 mod guests;
+mod hand_over;
 mod runner;
 mod serve;
 mod sim;
+mod system;
 mod table;
 mod tally;
 mod test;
@@ -19,6 +21,7 @@ mod toolchain;
 use std::process::ExitCode;
 
 use command_line::{CommandLine, Task};
+use selectio_driver::System;
 
 /// The exit code of a wrong call.
 const WRONG_CALL: u8 = 2;
@@ -37,8 +40,9 @@ fn main() -> ExitCode {
     };
     let outcome = match task {
         Task::Demo => demo::run(),
-        Task::Test { host: None } => test::run(),
-        Task::Test { host: Some(host) } => guests::run(host),
+        Task::Test { host: Some(host), .. } => guests::run(host),
+        Task::Test { system: Some(System::Wine), .. } => system::run_on_wine(),
+        Task::Test { .. } => test::run(),
         Task::Serve { example, wasm, listen } => serve::run(&example, wasm, listen),
         Task::Sim { seeds, from } => sim::run(seeds, from),
         Task::Bench { instructions: true, .. } => bench::count_instructions(),

@@ -2,12 +2,13 @@
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use selectio_driver::{Host, guest_tests};
+
+use crate::hand_over;
 
 /// Builds the host if it is not up to date, or installs it, then runs `module` under it.
 pub fn run(module: &Path, arguments: &[String]) -> Result<ExitCode> {
@@ -18,7 +19,7 @@ pub fn run(module: &Path, arguments: &[String]) -> Result<ExitCode> {
     }
     let mut command = host.command(module, &[listen_address(arguments).to_owned()])?;
     command.args(arguments);
-    Err(command.exec()).with_context(|| format!("{host} could not be started"))
+    hand_over::to(command)
 }
 
 /// Cargo keeps test binaries in a folder `deps`; examples, programs and documentation tests lie elsewhere.

@@ -1,14 +1,13 @@
 //! `cargo xtask serve`: an example to play with by hand.
 
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use selectio_driver::cargo::WASM_TARGET;
 use selectio_driver::{World, program};
 
-use crate::toolchain;
+use crate::{hand_over, toolchain};
 
 /// Builds the example and becomes it, so that Ctrl-C reaches it and nothing else.
 pub fn run(example: &str, wasm: bool, listen: SocketAddr) -> Result<ExitCode> {
@@ -16,7 +15,7 @@ pub fn run(example: &str, wasm: bool, listen: SocketAddr) -> Result<ExitCode> {
     if wasm {
         toolchain::ensure_target(WASM_TARGET)?;
     }
-    let mut command = program::command(example, world, &listen.to_string())?;
+    let command = program::command(example, world, &listen.to_string())?;
     eprintln!("starting example {example} ({world}); Ctrl-C ends it");
-    Err(command.exec()).with_context(|| format!("{:?} could not be started", command.get_program()))
+    hand_over::to(command)
 }

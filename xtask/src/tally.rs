@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 /// The tests of one or more test binaries, by name.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Tests that ran and passed.
     pub passed: BTreeSet<String>,
@@ -17,6 +17,8 @@ pub struct Tally {
     pub ignored: BTreeSet<String>,
     /// How many tests the harness says it passed and failed; checked against the names.
     reported: usize,
+    /// Whether something was printed.
+    is_told: bool,
 }
 
 impl Tally {
@@ -32,6 +34,7 @@ impl Tally {
             for line in BufReader::new(stdout).lines() {
                 let line = line?;
                 println!("{line}");
+                tally.is_told = true;
                 tally.count(prefix, &line);
             }
         }
@@ -43,6 +46,11 @@ impl Tally {
             tally.failed.insert(format!("{prefix} ({status})"));
         }
         Ok(tally)
+    }
+
+    /// Whether the command failed without a word, so that not even a test binary's first line came.
+    pub fn is_silent_failure(&self) -> bool {
+        !self.is_told && !self.failed.is_empty()
     }
 
     /// Takes in a line that a harness printed.
@@ -82,7 +90,7 @@ impl Tally {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::Tally;
     use std::process::Command;
@@ -114,5 +122,6 @@ mod tests {
         assert_eq!(shell("echo 'test a ... ok'; exit 1").failed.len(), 1);
         assert_eq!(shell("echo 'test a ... ok'; echo 'test result: ok. 2 passed; 0 failed;'").failed.len(), 1);
         assert_eq!(names(&shell("exit 7").failed), ["it:: (exit status: 7)"]);
+        assert!(shell("exit 1").is_silent_failure() && !shell("echo; exit 1").is_silent_failure());
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use super::system::errors;
 use super::{Descriptor, sockets, syscalls};
 use crate::error::{connection_gone, exhausted};
 
@@ -28,30 +29,10 @@ pub fn accept(listener: &Descriptor) -> io::Result<(Descriptor, Option<SocketAdd
 
 fn classify(error: io::Error) -> io::Error {
     match error.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => exhausted(error),
-        Some(number) if is_about_the_connection(number) => connection_gone(error),
+        Some(number) if errors::EXHAUSTED.contains(&number) => exhausted(error),
+        Some(number) if errors::CONNECTION_GONE.contains(&number) => connection_gone(error),
         _ => error,
     }
-}
-
-/// What accept(2) says of a connection that failed while it waited: the network's errors, and the firewall's EPERM.
-/// EOPNOTSUPP is not among them: a socket that can't accept never will.
-fn is_about_the_connection(number: i32) -> bool {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    if number == libc::ENONET {
-        return true;
-    }
-    matches!(
-        number,
-        libc::ECONNABORTED
-            | libc::EPROTO
-            | libc::ENOPROTOOPT
-            | libc::EHOSTDOWN
-            | libc::EHOSTUNREACH
-            | libc::ENETUNREACH
-            | libc::ENETDOWN
-            | libc::EPERM
-    )
 }
 
 #[cfg(test)]
@@ -67,17 +48,18 @@ mod tests {
 
     #[test]
     fn errors_of_the_connection_say_that_it_is_gone() {
-        for number in [libc::ECONNABORTED, libc::EPERM, libc::EPROTO, libc::ENETDOWN, libc::EHOSTUNREACH] {
+        for &number in errors::CONNECTION_GONE {
             assert_eq!(kind_of(number), io::ErrorKind::ConnectionAborted);
         }
     }
 
     #[test]
     fn errors_of_the_process_are_told_apart_from_those_of_the_listener() {
-        assert_eq!(kind_of(libc::EMFILE), io::ErrorKind::QuotaExceeded);
-        assert_eq!(kind_of(libc::ENOMEM), io::ErrorKind::QuotaExceeded);
-        assert_eq!(kind_of(libc::EINTR), io::ErrorKind::Interrupted);
-        assert_eq!(kind_of(libc::EAGAIN), io::ErrorKind::WouldBlock);
-        assert_eq!(kind_of(libc::EOPNOTSUPP), io::Error::from_raw_os_error(libc::EOPNOTSUPP).kind());
+        for number in errors::EXHAUSTED {
+            assert_eq!(kind_of(number), io::ErrorKind::QuotaExceeded);
+        }
+        for number in errors::OF_THE_LISTENER {
+            assert_eq!(kind_of(number), io::Error::from_raw_os_error(number).kind());
+        }
     }
 }

@@ -1,31 +1,38 @@
-//! The native world: sockets of the program's own, waited for with what the system has.
+//! The native world: sockets of the program's own, waited for with what the system has. What the systems have in common
+//! is here; where unix and Windows differ, each has its own in a folder.
 
 mod accept;
-mod activation;
 mod options;
 mod selector;
-mod signals;
-mod socket_file;
 mod sockets;
-mod syscalls;
 mod waker;
 
-pub use selector::FdSelector;
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod unix;
+        pub use selector::FdSelector;
+        use unix as system;
+    } else {
+        mod windows;
+        use windows as system;
+    }
+}
 
 use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+
+use system::{activation, pair, signals, socket_file, stdin, syscalls};
 
 use crate::{
     Address, Backend, Caps, Connect, Descriptor, Domain, IntegerOption, Interest, Platform, Preopen, Protocol,
     Selector, Shutdown, SocketOption, Type, Wake,
 };
 
-/// Unix, with everything that the boundary names.
+/// Unix and Windows, with everything that the boundary names.
 pub struct Native;
 
 impl Platform for Native {
@@ -47,7 +54,7 @@ impl Platform for Native {
     }
 
     fn wait(&self, descriptor: &Descriptor, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
-        selector::single::wait(descriptor, interest, timeout)
+        selector::wait(descriptor, interest, timeout)
     }
 
     fn take_preopened(&self, wanted: &mut dyn FnMut(&Preopen) -> bool) -> io::Result<Option<Preopen>> {
@@ -161,11 +168,11 @@ impl Platform for Native {
     }
 
     fn stdin(&self) -> io::Result<Descriptor> {
-        Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+        Ok(stdin::open()?.into())
     }
 
     fn waker(&self) -> io::Result<(Descriptor, Arc<dyn Wake>)> {
-        let (reader, waker) = waker::pipe()?;
+        let (reader, waker) = waker::open()?;
         Ok((reader, Arc::new(waker)))
     }
 

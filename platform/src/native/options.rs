@@ -4,19 +4,21 @@ use std::io;
 
 use socket2::SockRef;
 
-use super::{Descriptor, IntegerOption, SocketOption, sockets, syscalls};
+use super::system::names;
+use super::{Descriptor, IntegerOption, SocketOption, syscalls};
 use crate::error::unsupported;
 
 pub fn get(socket: &Descriptor, option: SocketOption) -> io::Result<bool> {
     let fd = socket.owned_fd()?;
     let socket_ref = SockRef::from(fd);
     match option {
-        SocketOption::AcceptConnections => syscalls::socket_flag(fd, libc::SO_ACCEPTCONN),
+        SocketOption::AcceptConnections => syscalls::socket_flag(fd, names::SO_ACCEPTCONN),
         SocketOption::Broadcast => socket_ref.broadcast(),
-        SocketOption::Debug => syscalls::socket_flag(fd, libc::SO_DEBUG),
-        SocketOption::DontRoute => syscalls::socket_flag(fd, libc::SO_DONTROUTE),
+        SocketOption::Debug => syscalls::socket_flag(fd, names::SO_DEBUG),
+        SocketOption::DontRoute => syscalls::socket_flag(fd, names::SO_DONTROUTE),
         SocketOption::KeepAlive => socket_ref.keepalive(),
         SocketOption::OutOfBandInline => socket_ref.out_of_band_inline(),
+        SocketOption::ReuseAddress if reuses_anyway(&socket_ref) => Ok(true),
         SocketOption::ReuseAddress => socket_ref.reuse_address(),
         SocketOption::NoDelay => socket_ref.tcp_nodelay(),
     }
@@ -30,13 +32,19 @@ pub fn set(socket: &Descriptor, option: SocketOption, on: bool) -> io::Result<()
             Err(io::Error::new(io::ErrorKind::InvalidInput, "set_option: a socket accepts by listening: call listen"))
         }
         SocketOption::Broadcast => socket_ref.set_broadcast(on),
-        SocketOption::Debug => syscalls::set_socket_flag(fd, libc::SO_DEBUG, on),
-        SocketOption::DontRoute => syscalls::set_socket_flag(fd, libc::SO_DONTROUTE, on),
+        SocketOption::Debug => syscalls::set_socket_flag(fd, names::SO_DEBUG, on),
+        SocketOption::DontRoute => syscalls::set_socket_flag(fd, names::SO_DONTROUTE, on),
         SocketOption::KeepAlive => socket_ref.set_keepalive(on),
         SocketOption::OutOfBandInline => socket_ref.set_out_of_band_inline(on),
+        SocketOption::ReuseAddress if reuses_anyway(&socket_ref) => Ok(()),
         SocketOption::ReuseAddress => socket_ref.set_reuse_address(on),
         SocketOption::NoDelay => socket_ref.set_tcp_nodelay(on),
     }
+}
+
+/// On Windows nothing lingers on the address of a stream, and what has this name lets two live listeners have one port.
+fn reuses_anyway(socket: &SockRef<'_>) -> bool {
+    cfg!(windows) && socket.r#type().is_ok_and(|kind| kind == socket2::Type::STREAM)
 }
 
 pub fn get_integer(socket: &Descriptor, option: IntegerOption) -> io::Result<u32> {
@@ -56,17 +64,17 @@ pub fn set_integer(socket: &Descriptor, option: IntegerOption, value: u32) -> io
 }
 
 /// What getsockopt(2) calls it. Not through socket2, which turns keep-alive on when its time is set.
-fn level_and_name(socket: &Descriptor, option: IntegerOption) -> io::Result<(libc::c_int, libc::c_int)> {
+fn level_and_name(socket: &Descriptor, option: IntegerOption) -> io::Result<(i32, i32)> {
     Ok(match option {
-        IntegerOption::SendBufferSize => (libc::SOL_SOCKET, libc::SO_SNDBUF),
-        IntegerOption::ReceiveBufferSize => (libc::SOL_SOCKET, libc::SO_RCVBUF),
-        IntegerOption::KeepAliveTime => (libc::IPPROTO_TCP, keep_alive::TIME.ok_or_else(no_keep_alive)?),
-        IntegerOption::KeepAliveInterval => (libc::IPPROTO_TCP, keep_alive::INTERVAL.ok_or_else(no_keep_alive)?),
-        IntegerOption::KeepAliveRetries => (libc::IPPROTO_TCP, keep_alive::RETRIES.ok_or_else(no_keep_alive)?),
-        IntegerOption::TimeToLive if sockets::borrow(socket)?.local_addr()?.is_ipv6() => {
-            (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS)
+        IntegerOption::SendBufferSize => (names::SOL_SOCKET, names::SO_SNDBUF),
+        IntegerOption::ReceiveBufferSize => (names::SOL_SOCKET, names::SO_RCVBUF),
+        IntegerOption::KeepAliveTime => (names::IPPROTO_TCP, keep_alive::TIME.ok_or_else(no_keep_alive)?),
+        IntegerOption::KeepAliveInterval => (names::IPPROTO_TCP, keep_alive::INTERVAL.ok_or_else(no_keep_alive)?),
+        IntegerOption::KeepAliveRetries => (names::IPPROTO_TCP, keep_alive::RETRIES.ok_or_else(no_keep_alive)?),
+        IntegerOption::TimeToLive if syscalls::is_ipv6(socket.owned_fd()?)? => {
+            (names::IPPROTO_IPV6, names::IPV6_UNICAST_HOPS)
         }
-        IntegerOption::TimeToLive => (libc::IPPROTO_IP, libc::IP_TTL),
+        IntegerOption::TimeToLive => (names::IPPROTO_IP, names::IP_TTL),
     })
 }
 
@@ -78,16 +86,16 @@ fn no_keep_alive() -> io::Error {
 mod keep_alive {
     cfg_if::cfg_if! {
         if #[cfg(any(target_os = "openbsd", target_os = "haiku"))] {
-            pub const TIME: Option<libc::c_int> = None;
-            pub const INTERVAL: Option<libc::c_int> = None;
-            pub const RETRIES: Option<libc::c_int> = None;
+            pub const TIME: Option<i32> = None;
+            pub const INTERVAL: Option<i32> = None;
+            pub const RETRIES: Option<i32> = None;
         } else {
             #[cfg(target_vendor = "apple")]
-            pub const TIME: Option<libc::c_int> = Some(libc::TCP_KEEPALIVE);
+            pub const TIME: Option<i32> = Some(super::names::TCP_KEEPALIVE);
             #[cfg(not(target_vendor = "apple"))]
-            pub const TIME: Option<libc::c_int> = Some(libc::TCP_KEEPIDLE);
-            pub const INTERVAL: Option<libc::c_int> = Some(libc::TCP_KEEPINTVL);
-            pub const RETRIES: Option<libc::c_int> = Some(libc::TCP_KEEPCNT);
+            pub const TIME: Option<i32> = Some(super::names::TCP_KEEPIDLE);
+            pub const INTERVAL: Option<i32> = Some(super::names::TCP_KEEPINTVL);
+            pub const RETRIES: Option<i32> = Some(super::names::TCP_KEEPCNT);
         }
     }
 }

@@ -1,20 +1,19 @@
 //! Sockets, through socket2.
 
 use std::io::{self, IoSlice};
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 
 use socket2::{SockAddr, SockRef};
 
-use super::{Address, Connect, Descriptor, Domain, Protocol, Type};
+use super::system::{Owned, errors};
+use super::{Address, Connect, Descriptor, Domain, Protocol, Type, socket_file, syscalls};
 use crate::error::{explained_as, not_a_socket};
 
-/// Apple has no such flag; there socket2 sets SO_NOSIGPIPE on each socket it makes.
-#[cfg(target_vendor = "apple")]
-const SEND_FLAGS: libc::c_int = 0;
-/// Sending to a peer that is gone is an error, not a signal.
-#[cfg(not(target_vendor = "apple"))]
-const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+/// Sending to a peer that is gone is an error, not a signal. Windows has no signal for it; on Apple's systems socket2
+/// sets SO_NOSIGPIPE on each socket that it makes.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
+#[cfg(any(windows, target_vendor = "apple"))]
+const SEND_FLAGS: i32 = 0;
 
 /// How many buffers every kernel takes in one call (IOV_MAX).
 const BUFFERS_MAX: usize = 1024;
@@ -28,7 +27,7 @@ pub fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Res
     let domain = match domain {
         Domain::Ipv4 => socket2::Domain::IPV4,
         Domain::Ipv6 => socket2::Domain::IPV6,
-        Domain::Unix => socket2::Domain::UNIX,
+        Domain::Unix => socket_file::domain()?,
     };
     let kind = match kind {
         Type::Stream => socket2::Type::STREAM,
@@ -43,12 +42,7 @@ pub fn socket(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Res
         Protocol::Other(number) => socket2::Protocol::from(number),
     });
     let is_internet_stream = kind == socket2::Type::STREAM && domain != socket2::Domain::UNIX;
-    // `new` sets close-on-exec; `nonblocking` asks for it in the same system call.
-    let socket = socket2::Socket::new(domain, nonblocking(kind), protocol)?;
-    if cfg!(target_vendor = "apple") {
-        socket.set_nonblocking(true)?;
-    }
-    let socket = OwnedFd::from(socket).into();
+    let socket = Owned::from(new_nonblocking(domain, kind, protocol)?).into();
     if is_internet_stream {
         set_no_delay(&socket);
     }
@@ -63,22 +57,33 @@ pub fn set_no_delay(socket: &Descriptor) {
     }
 }
 
-#[cfg(not(target_vendor = "apple"))]
-fn nonblocking(kind: socket2::Type) -> socket2::Type {
-    kind.nonblocking()
+/// `new` keeps a socket from being inherited by other programs; that it doesn't block can be asked for in the same
+/// system call.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+fn new_nonblocking(
+    domain: socket2::Domain,
+    kind: socket2::Type,
+    protocol: Option<socket2::Protocol>,
+) -> io::Result<socket2::Socket> {
+    socket2::Socket::new(domain, kind.nonblocking(), protocol)
 }
 
-#[cfg(target_vendor = "apple")]
-fn nonblocking(kind: socket2::Type) -> socket2::Type {
-    kind
+/// These systems take one more call.
+#[cfg(any(windows, target_vendor = "apple"))]
+fn new_nonblocking(
+    domain: socket2::Domain,
+    kind: socket2::Type,
+    protocol: Option<socket2::Protocol>,
+) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(domain, kind, protocol)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 pub fn connect(socket: &Descriptor, address: &Address) -> io::Result<Connect> {
     match borrow(socket)?.connect(&to_sock_addr(address)?) {
         Ok(()) => Ok(Connect::Done),
-        // EINTR too leaves the connect under way (connect(2)).
-        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(Connect::Pending),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Connect::Pending),
+        Err(error) if errors::is_under_way(&error) => Ok(Connect::Pending),
         Err(error) => Err(error),
     }
 }
@@ -96,17 +101,18 @@ pub fn connect_result(socket: &Descriptor) -> io::Result<()> {
 }
 
 pub fn recv(socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
-    io::Read::read(&mut &*borrow(socket)?, buffer)
+    syscalls::recv(socket.fd()?, buffer)
 }
 
 pub fn send(socket: &Descriptor, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
     let socket = borrow(socket)?;
-    match buffers {
+    let sent = match buffers {
         [bytes] => socket.send_with_flags(bytes, SEND_FLAGS),
         _ if buffers.len() <= BUFFERS_MAX => socket.send_vectored_with_flags(buffers, SEND_FLAGS),
         // Not cut off: it may be a message.
         _ => socket.send_with_flags(&buffers.iter().map(|bytes| &**bytes).collect::<Vec<_>>().concat(), SEND_FLAGS),
-    }
+    };
+    sent.map_err(syscalls::sending)
 }
 
 pub fn send_to(socket: &Descriptor, bytes: &[u8], address: &Address) -> io::Result<usize> {
@@ -119,7 +125,7 @@ pub fn type_of(descriptor: &Descriptor) -> io::Result<Type> {
         Ok(socket2::Type::DGRAM) => Ok(Type::Datagram),
         Ok(socket2::Type::SEQPACKET) => Ok(Type::SeqPacket),
         Ok(_) => Ok(Type::Raw),
-        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
+        Err(error) if error.raw_os_error() == Some(errors::NOT_A_SOCKET) => {
             let refusal = not_a_socket("a file or a pipe");
             Err(explained_as(refusal.kind(), refusal.to_string(), error))
         }
@@ -130,25 +136,25 @@ pub fn type_of(descriptor: &Descriptor) -> io::Result<Type> {
 pub fn to_sock_addr(address: &Address) -> io::Result<SockAddr> {
     match address {
         Address::Inet(address) => Ok((*address).into()),
-        Address::Unix(path) => SockAddr::unix(path),
+        Address::Unix(path) => socket_file::address(path),
     }
 }
 
 pub fn from_sock_addr(address: &SockAddr) -> Address {
     match address.as_socket() {
         Some(address) => Address::Inet(address),
-        None => Address::Unix(address.as_pathname().map(PathBuf::from).unwrap_or_default()),
+        None => Address::Unix(socket_file::path_of(address)),
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::io::Read;
     use std::os::unix::net::{UnixDatagram, UnixStream};
 
     use super::*;
     use crate::Platform;
-    use crate::native::{Native, syscalls};
+    use crate::native::Native;
 
     #[test]
     fn buffers_leave_in_their_order() {

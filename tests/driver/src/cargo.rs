@@ -17,6 +17,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
 use crate::program::World;
+use crate::system::System;
 
 /// The WebAssembly target that guests are built for.
 pub const WASM_TARGET: &str = "wasm32-wasip1";
@@ -74,8 +75,9 @@ pub fn target_folder() -> Result<PathBuf> {
 /// Builds the example `name` for `world`, once for each process.
 pub fn example(name: &str, world: World) -> Result<PathBuf> {
     let mut arguments = vec!["build", "--package", "selectio", "--example", name];
-    if world == World::Wasm {
-        arguments.extend(["--target", WASM_TARGET]);
+    match world {
+        World::Native => arguments.extend(System::chosen()?.cargo_arguments()),
+        World::Wasm => arguments.extend(["--target", WASM_TARGET]),
     }
     build_once(&format!("example {name} ({world})"), &arguments)
 }

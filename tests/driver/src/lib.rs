@@ -8,6 +8,8 @@
 //! |---|---|
 //! | [`cargo`] | calls cargo and learns where it put what it built |
 //! | [`process`] | one running program: its output, its exit code, its CPU time |
+//! | [`system`] | what native programs run on: this machine, or Windows |
+//! | [`wine`] | a Windows that is none |
 //! | [`tool`] | a command of another project, installed once |
 //! | [`host`] | what runs guests: `selectio run`, and hosts that others ship |
 //! | [`guest`] | starts a guest and learns where its listeners are |
@@ -30,8 +32,11 @@ pub mod host;
 pub mod peer;
 pub mod process;
 pub mod program;
+pub mod system;
 pub mod tool;
 pub mod transcript;
+pub mod wine;
 
 pub use host::Host;
 pub use program::{Program, World};
+pub use system::System;

@@ -129,6 +129,7 @@ impl Process {
     }
 
     /// Sends the signal that Ctrl-C sends.
+    #[cfg(unix)]
     pub fn interrupt(&self) -> Result<()> {
         let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?;
         if !status.success() {
@@ -240,7 +241,7 @@ fn cpu_time(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis((user + system) * 1000 / TICKS_PER_SECOND))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::{Process, Stream, cpu_time};
     use std::process::Command;

@@ -11,6 +11,7 @@ use crate::cargo;
 use crate::guest::Guest;
 use crate::host::Host;
 use crate::process::{Process, Stream};
+use crate::system::System;
 
 /// How long a program may take from its start until it says where it listens.
 const START_LIMIT: Duration = Duration::from_secs(10);
@@ -65,7 +66,7 @@ impl Program {
 }
 
 fn start_native(executable: &Path, arguments: &[&str]) -> Result<Program> {
-    let mut command = Command::new(executable);
+    let mut command = System::chosen()?.command(executable)?;
     command.args(arguments);
     let process = Process::start(command)?;
     let address = process.wait_for(Stream::Stdout, START_LIMIT, |text| announced(text).next())?;
@@ -81,7 +82,7 @@ fn start_guest(module: &Path, arguments: &[&str]) -> Result<Program> {
 pub fn command(name: &str, world: World, address: &str) -> Result<Command> {
     let executable = cargo::example(name, world)?;
     let mut command = match world {
-        World::Native => Command::new(executable),
+        World::Native => System::chosen()?.command(&executable)?,
         World::Wasm => Host::chosen()?.command(&executable, &[address.to_owned()])?,
     };
     command.arg(address);

@@ -52,7 +52,7 @@ impl Tool<'_> {
 
 /// Where the tools of all clones are: `selectio/tools` in the cache folder of the user (XDG Base Directory
 /// Specification), or in the target folder for a user without a home.
-fn tools_folder() -> Result<PathBuf> {
+pub fn tools_folder() -> Result<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     match cache.or_else(|| home.map(|home| home.join(".cache"))) {

@@ -13,10 +13,9 @@ pub struct Control {
 }
 
 /// Natively the peer is a thread of the test.
-#[cfg(unix)]
+#[cfg(not(target_family = "wasm"))]
 pub fn open() -> Control {
     use std::net::{TcpListener, TcpStream};
-    use std::os::fd::OwnedFd;
 
     let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback listener");
     let socket = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
@@ -24,7 +23,7 @@ pub fn open() -> Control {
     std::thread::spawn(|| selectio_driver::peer::serve(peer, None));
     socket.set_nodelay(true).expect("a stream");
     socket.set_nonblocking(true).expect("a stream");
-    Control::new(OwnedFd::from(socket).into())
+    Control::new(socket.into())
 }
 
 /// A guest's peer is whoever runs the tests: it connects to the second listener.

@@ -1,29 +1,58 @@
 //! Waiting: the mechanisms that a native program can wait with, and which of them it does.
 //!
 //! A mechanism works on the system's numbers, and [`ByDescriptor`] makes a selector of it. `select` and `epoll` are
-//! each a file of their own; `polling` adapts the crate of that name, which knows the other systems' mechanisms; `moving`
+//! each a file of their own, and `winsock` is the `select` of Windows; `polling` adapts the crate of that name, which knows the other systems' mechanisms; `moving`
 //! starts with `select` and goes on with another one.
 
-mod by_fd;
-pub mod fd_set;
 #[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod moving;
 mod polling;
-mod select;
-pub mod single;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 mod watches;
 
 use std::env;
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
-pub use by_fd::FdSelector;
-
 use crate::{Backend, Descriptor, Found, Interest, Selector};
+
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod by_fd;
+        pub mod fd_set;
+        mod select;
+        mod single;
+
+        use std::os::fd::{AsRawFd, RawFd};
+
+        pub use by_fd::FdSelector;
+        use select::Select;
+        pub use single::wait;
+
+        /// How the system names what is watched.
+        type Source = RawFd;
+
+        fn source(descriptor: &Descriptor) -> io::Result<Source> {
+            Ok(descriptor.fd()?.as_raw_fd())
+        }
+    } else {
+        mod winsock;
+
+        use std::os::windows::io::{AsRawSocket, RawSocket};
+
+        pub use winsock::wait;
+        use winsock::Winsock as Select;
+
+        /// How the system names what is watched.
+        type Source = RawSocket;
+
+        fn source(descriptor: &Descriptor) -> io::Result<Source> {
+            Ok(descriptor.fd()?.as_raw_socket())
+        }
+    }
+}
 
 cfg_if::cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "android"))] {
@@ -37,6 +66,15 @@ cfg_if::cfg_if! {
 
         fn epoll() -> io::Result<AnyMechanism> {
             Ok(Box::new(epoll::Epoll::new()?))
+        }
+    } else if #[cfg(windows)] {
+        /// It takes as many sockets as there are.
+        fn system_default() -> io::Result<AnyMechanism> {
+            Ok(Box::new(Select::new()))
+        }
+
+        fn epoll() -> io::Result<AnyMechanism> {
+            Err(crate::error::no_such_backend(Backend::Epoll, "this system"))
         }
     } else {
         mod moving;
@@ -54,13 +92,6 @@ cfg_if::cfg_if! {
 /// Chooses the backend where the program doesn't, so that the same tests run on each.
 const VARIABLE: &str = "SELECTIO_BACKEND";
 
-/// How the system names what is watched.
-type Source = RawFd;
-
-fn source(descriptor: &Descriptor) -> io::Result<Source> {
-    Ok(descriptor.fd()?.as_raw_fd())
-}
-
 /// A new selector that waits with `backend`.
 pub fn new(backend: Backend) -> io::Result<Box<dyn Selector>> {
     let chosen = match (backend, env::var_os(VARIABLE)) {
@@ -69,7 +100,7 @@ pub fn new(backend: Backend) -> io::Result<Box<dyn Selector>> {
     };
     let mechanism = match chosen {
         Backend::Default => system_default(),
-        Backend::Select => Ok(Box::new(select::Select::new()) as AnyMechanism),
+        Backend::Select => Ok(Box::new(Select::new()) as AnyMechanism),
         Backend::Epoll => epoll(),
         Backend::Polling => polling(),
     };
@@ -153,6 +184,7 @@ fn uninterrupted<T>(
 }
 
 /// Milliseconds for a system call that counts those, rounded up (C8); -1 waits for ever.
+#[cfg(unix)]
 fn in_milliseconds(timeout: Option<Duration>) -> libc::c_int {
     let rounded = timeout.map(|timeout| timeout.as_nanos().div_ceil(1_000_000));
     rounded.map_or(-1, |timeout| libc::c_int::try_from(timeout).unwrap_or(libc::c_int::MAX))

@@ -6,8 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::select::Select;
-use super::{AnyMechanism, Mechanism, Source};
+use super::{AnyMechanism, Mechanism, Select, Source};
 use crate::native::syscalls;
 use crate::{Found, Interest};
 

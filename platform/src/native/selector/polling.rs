@@ -4,7 +4,10 @@
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::BorrowedFd;
+#[cfg(unix)]
+use std::os::fd::BorrowedFd as Borrowed;
+#[cfg(windows)]
+use std::os::windows::io::BorrowedSocket as Borrowed;
 use std::time::Duration;
 
 use polling::{Event, Events, PollMode, Poller};
@@ -86,18 +89,19 @@ fn tell(poller: &Poller, mode: PollMode, change: Change) -> io::Result<Told> {
     };
     match told {
         Ok(()) => Ok(Told::Watched),
-        Err(error) if IS_EPOLL && error.raw_os_error() == Some(libc::EPERM) => Ok(Told::AlwaysReady),
+        Err(error) if IS_EPOLL && error.kind() == io::ErrorKind::PermissionDenied => Ok(Told::AlwaysReady),
         Err(error) => Err(error),
     }
 }
 
-fn borrow(source: Source) -> BorrowedFd<'static> {
+fn borrow(source: Source) -> Borrowed<'static> {
     // SAFETY: it lives for one call only, in which nothing is closed, and is no negative number.
-    unsafe { BorrowedFd::borrow_raw(source) }
+    unsafe { Borrowed::borrow_raw(source) }
 }
 
 /// kqueue finds a file ready as long as there is something to read, and event ports have no place for one; `select`
 /// finds it always ready.
+#[cfg(unix)]
 fn is_regular_file(source: Source) -> bool {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the kernel writes one stat, which there is room for; a number that is not open is an error.
@@ -106,6 +110,12 @@ fn is_regular_file(source: Source) -> bool {
     }
     // SAFETY: the call above was successful and has filled it.
     unsafe { stat.assume_init() }.st_mode & libc::S_IFMT == libc::S_IFREG
+}
+
+/// Windows waits for sockets only.
+#[cfg(windows)]
+fn is_regular_file(_source: Source) -> bool {
+    false
 }
 
 impl Mechanism for Polling {

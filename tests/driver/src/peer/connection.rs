@@ -17,6 +17,10 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 /// How often a thread that is blocked in sending looks whether the connection is to be closed.
 const SEND_PATIENCE: Duration = Duration::from_millis(100);
 
+/// How often a thread that is blocked in reading looks for the same, on Windows. Elsewhere it need not: closing the reading
+/// side wakes it.
+const READ_PATIENCE: Duration = Duration::from_millis(10);
+
 /// There can be thousands of these threads, and none of them needs much.
 const STACK_BYTES: usize = 128 << 10;
 
@@ -66,6 +70,9 @@ impl Connection {
     pub fn new(stream: TcpStream, paused: bool) -> io::Result<Connection> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(SEND_PATIENCE))?;
+        if cfg!(windows) {
+            stream.set_read_timeout(Some(READ_PATIENCE))?;
+        }
         let received = Received { length: 0, checksum: Checksum::EMPTY, state: "open", shown: Vec::new() };
         let state = State { paused, closing: false, bursting: false, shutdown_after_burst: false, received };
         let shared = Arc::new(Shared { stream, state: Mutex::new(state), resumed: Condvar::new() });
@@ -193,7 +200,7 @@ impl Shared {
                     received.take(&piece[..length]);
                     continue;
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if is_passing(&error) => continue,
                 Err(_) => received.state = "reset",
             }
             return;
@@ -224,10 +231,8 @@ impl Shared {
         while !bytes.is_empty() {
             match (&self.stream).write(bytes) {
                 Ok(length) => bytes = &bytes[length..],
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
-                    _ => return Err(error),
-                },
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(error),
             }
             if self.lock().closing {
                 return Err(ErrorKind::ConnectionAborted.into());
@@ -238,6 +243,11 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// A timeout, or a signal.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 impl Received {

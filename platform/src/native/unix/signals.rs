@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{SigId, flag, low_level};
 
-use super::{Descriptor, syscalls};
+use super::syscalls;
+use crate::Descriptor;
 
 /// Whether the next signal ends the process at once: while nobody would hear of it, and after the first that was
 /// heard of.
@@ -103,7 +104,7 @@ mod tests {
     }
 
     fn run_by(mut command: Command, scenario: &str) -> ExitStatus {
-        command.args(["--exact", "native::signals::tests::scenario", "--ignored"]).env(SCENARIO, scenario);
+        command.args(["--exact", "native::unix::signals::tests::scenario", "--ignored"]).env(SCENARIO, scenario);
         command.output().expect("this test can be started again").status
     }
 

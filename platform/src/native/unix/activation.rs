@@ -5,7 +5,8 @@ use std::env;
 use std::io;
 use std::os::fd::{AsFd, RawFd};
 
-use super::{sockets, syscalls};
+use super::syscalls;
+use crate::native::sockets;
 use crate::preopens::name_at;
 use crate::{Descriptor, Preopen};
 

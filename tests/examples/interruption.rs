@@ -1,31 +1,14 @@
-//! How the programs start and end: help, wrong calls, Ctrl-C.
+//! How the programs end: Ctrl-C. From outside it can only be sent on unix.
 
 use std::os::unix::process::ExitStatusExt;
 
 use selectio_driver::World;
 
-use crate::{LIMIT, connect, expect_line, run, start};
+use crate::{LIMIT, connect, expect_line, start};
 
-in_both_worlds!(help_is_printed, a_wrong_call_is_answered_in_one_line, interrupting_ends_it);
+in_both_worlds!(interrupting_ends_it);
 
 const SIGINT: i32 = 2;
-
-const EXAMPLES: [&str; 4] = ["echo", "chat", "tasks", "line_client"];
-
-fn help_is_printed(world: World) {
-    for name in EXAMPLES {
-        let ended = run(name, world, &["--help"]);
-        assert_eq!((ended.exit_code, ended.stderr.as_str()), (Some(0), ""), "{name}");
-        assert!(ended.stdout.starts_with(&format!("usage: {name}")), "{}", ended.stdout);
-    }
-}
-
-fn a_wrong_call_is_answered_in_one_line(world: World) {
-    for name in EXAMPLES {
-        let ended = run(name, world, &["nonsense"]);
-        ended.expect_refusal(2, "nonsense");
-    }
-}
 
 fn interrupting_ends_it(world: World) {
     for name in ["echo", "chat", "tasks"] {

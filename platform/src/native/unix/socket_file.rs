@@ -6,9 +6,25 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::sockets;
-use super::{Address, Descriptor, Domain, Type};
+use socket2::SockAddr;
+
 use crate::error::{explained, explained_as, path_in_use};
+use crate::native::sockets;
+use crate::{Address, Descriptor, Domain, Type};
+
+/// The family of Unix sockets.
+pub fn domain() -> io::Result<socket2::Domain> {
+    Ok(socket2::Domain::UNIX)
+}
+
+pub fn address(path: &Path) -> io::Result<SockAddr> {
+    SockAddr::unix(path)
+}
+
+/// Empty for a socket without a name.
+pub fn path_of(address: &SockAddr) -> PathBuf {
+    address.as_pathname().map(PathBuf::from).unwrap_or_default()
+}
 
 /// Removes the file when it is dropped, if it is still the one that was made.
 struct SocketFile {

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawF
 use std::ptr;
 use std::time::Duration;
 
-use super::selector::fd_set::FdSet;
+use crate::native::selector::fd_set::FdSet;
 
 /// A wait longer than this is cut to it: some kernels refuse more (POSIX grants 31 days).
 const TIMEOUT_MAX: Duration = Duration::from_secs(31 * 24 * 60 * 60);
@@ -108,6 +108,10 @@ pub fn unsent(_socket: BorrowedFd<'_>) -> Option<usize> {
     None
 }
 
+pub fn recv(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    io::Read::read(&mut &*socket2::SockRef::from(&socket), buffer)
+}
+
 /// `recvfrom(2)`. No address comes with a datagram of an unnamed unix socket.
 pub fn recv_from(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<socket2::SockAddr>)> {
     let receive = |storage: *mut socket2::SockAddrStorage, length: *mut libc::socklen_t| {
@@ -120,6 +124,16 @@ pub fn recv_from(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize
     // SAFETY: on success recvfrom has filled the storage as far as it says in the length.
     let (count, address) = unsafe { socket2::SockAddr::try_init(receive) }?;
     Ok((count, (address.len() > 0).then_some(address)))
+}
+
+/// What an error of sending means: what its kind says.
+pub fn sending(error: io::Error) -> io::Error {
+    error
+}
+
+/// Whether the addresses of this socket are those of IPv6; it may be unbound.
+pub fn is_ipv6(socket: &impl AsFd) -> io::Result<bool> {
+    Ok(socket2::SockRef::from(socket).local_addr()?.is_ipv6())
 }
 
 /// A flag of the socket level that socket2 has no name for, here or on all kernels.
