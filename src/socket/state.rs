@@ -205,7 +205,7 @@ mod tests {
             assert_eq!(state.wants(), by_the_table(&state), "{state:?}");
             count += 1;
         });
-        assert_eq!(count, 6 * 5 * 5 << BITS);
+        assert_eq!(count, (6 * 5 * 5) << BITS);
     }
 
     #[test]
