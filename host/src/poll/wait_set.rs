@@ -86,10 +86,10 @@ impl WaitSet {
     }
 
     fn extend(&mut self, array: &[Record]) {
-        for index in self.records.len()..array.len() {
+        for record in &array[self.records.len()..] {
             self.count(1);
-            self.records.push(array[index]);
-            self.attach(index);
+            self.records.push(*record);
+            self.attach(self.records.len() - 1);
         }
     }
 
