@@ -36,8 +36,10 @@ const WAITALL: &str = "WAITALL fills the first buffer only, and traps at the end
 const NOT_GIVEN: &str = "its command can't give a guest this";
 
 #[rustfmt::skip]
-const WASI_COMMON: [Difference; 31] = [
+const WASI_COMMON: [Difference; 33] = [
     example("line_client::wasm::sends_its_input_over_the_connection_that_the_host_made", NOT_GIVEN),
+    example("proxy::wasm::a_fast_sender_and_a_slow_reader_meet_in_both_directions", NOT_GIVEN),
+    example("proxy::wasm::asked_to_end_it_lets_its_clients_finish", NOT_GIVEN),
     call("clocks::a_clock_that_cannot_be_waited_for_is_its_own_events_error", CALL_FAILS),
     call("clocks::absolute_moments_are_those_of_the_clock_named", NO_REALTIME),
     call("clocks::the_longest_timeout_does_not_overflow", NO_REALTIME),
