@@ -46,6 +46,7 @@ impl ReadLine {
 /// ```
 /// # use selectio::Line;
 /// let line = Line::from("hello");
+/// assert_eq!(line, "hello");
 /// assert_eq!(&line[..], b"hello");
 /// assert_eq!(line.with_newline(), b"hello\n");
 /// assert_eq!(line.to_string(), "hello");
@@ -84,6 +85,18 @@ impl Deref for Line {
 
     fn deref(&self) -> &[u8] {
         &self.bytes[..self.bytes.len() - 1]
+    }
+}
+
+impl PartialEq<str> for Line {
+    fn eq(&self, text: &str) -> bool {
+        **self == *text.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Line {
+    fn eq(&self, text: &&str) -> bool {
+        *self == **text
     }
 }
 

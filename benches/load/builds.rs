@@ -8,7 +8,16 @@ use anyhow::{Context, Result, anyhow, bail};
 use selectio_driver::Host;
 use selectio_driver::cargo::{self, Executable, WASM_TARGET};
 
-use crate::server::{Program, Server, Unit};
+use crate::server::{Program, Server};
+
+/// What a server makes of what it receives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// It sends back what a receive gives it.
+    Bytes,
+    /// It reads lines, and sends those back.
+    Lines,
+}
 
 /// What selectio can be told to wait with natively; `None` is what it chooses by itself.
 const BACKENDS: [Option<&str>; 4] = [None, Some("select"), Some("epoll"), Some("polling")];
@@ -55,7 +64,7 @@ pub fn servers() -> Result<Vec<Server>> {
 }
 
 fn server(name: &str, unit: Unit, program: Program) -> Server {
-    Server { name: name.to_owned(), unit, is_pipelined: unit == Unit::Lines, program }
+    Server { name: name.to_owned(), is_pipelined: unit == Unit::Lines, program }
 }
 
 fn native(executable: PathBuf, arguments: Vec<String>, backend: Option<&'static str>) -> Program {

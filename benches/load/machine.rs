@@ -11,8 +11,8 @@ const PEERS: [&str; 3] = ["mio", "polling", "tokio"];
 /// A line for each fact that this machine tells.
 pub fn describe() -> Vec<String> {
     let processor = field("/proc/cpuinfo", "model name").unwrap_or("unknown".to_owned());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let cores = fs::read_to_string("/proc/cpuinfo").map_or(cores, |text| text.matches("processor\t").count());
+    // All of them, not only the one that this process runs on.
+    let cores = fs::read_to_string("/proc/cpuinfo").map_or(0, |text| text.matches("processor\t").count());
     let memory = field("/proc/meminfo", "MemTotal").unwrap_or("unknown".to_owned());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut facts = vec![

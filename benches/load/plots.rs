@@ -27,9 +27,9 @@ pub fn draw(figures: &Figures, folder: &Path) -> Result<()> {
     let (right, low, high) = extent(&cpu);
     let file = folder.join("cpu.svg");
     let area = SVGBackend::new(&file, SIZE).into_drawing_area();
-    let texts = ["CPU time of an echo, one active connection", "idle connections", "µs for each echo"];
-    // Both axes are logarithmic: select's cost would press all others to the bottom. So 0 idle connections are drawn
-    // where 1 would be.
+    let texts =
+        ["CPU time of an echo, one active connection", "idle connections (none is drawn at 1)", "µs for each echo"];
+    // Both axes are logarithmic: select's cost would press all others to the bottom.
     chart(&area, texts, (1.0..right.max(10.0)).log_scale(), (low / 2.0..high * 2.0).log_scale(), &cpu)?;
     area.present()?;
 

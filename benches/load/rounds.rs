@@ -22,7 +22,7 @@ use crate::visits;
 const LENGTH_MAX: usize = 16 * 1024;
 
 /// How long the idle connections of a server may take to open.
-const GATHERING_MAX: Duration = Duration::from_secs(10);
+const GATHERING_MAX: Duration = Duration::from_secs(15);
 
 /// A measurement is preceded by this part of it, which is not counted.
 const WARM_UP_PART: u32 = 5;
@@ -33,6 +33,7 @@ struct Session<'a> {
     payload: Payload,
     start: Instant,
     figures: Figures,
+    rounds_done: usize,
     steps_done: usize,
     steps: usize,
 }
@@ -48,16 +49,18 @@ pub fn measure(plan: &Plan, cores: &Cores, servers: &[Server]) -> Result<Figures
         payload: Payload::new(LENGTH_MAX),
         start: Instant::now(),
         figures: Figures { machine: machine::describe(), remarks: plan.remarks.clone(), columns, rows },
+        rounds_done: 0,
         steps_done: 0,
         steps: (groups + 1) * servers.len(),
     };
     session.count_system_calls(servers);
     for round in 0..plan.rounds {
-        if round > 0 && session.is_late() {
+        if round > 0 && !session.has_time_for(round) {
             let text = format!("only {round} of {} rounds were measured: the time was over", plan.rounds);
             session.remark(text);
             break;
         }
+        session.rounds_done = round;
         for group in plan.groups.iter().filter(|group| round == 0 || !group.is_once) {
             for (row, server) in servers.iter().enumerate() {
                 session.step(&format!("round {} of {}, {} idle: {}", round + 1, plan.rounds, group.idle, server.name));
@@ -71,8 +74,16 @@ pub fn measure(plan: &Plan, cores: &Cores, servers: &[Server]) -> Result<Figures
 }
 
 impl Session<'_> {
+    /// Whether another round fits, after so many.
+    fn has_time_for(&self, rounds_done: usize) -> bool {
+        let elapsed = self.start.elapsed();
+        elapsed + elapsed / u32::try_from(rounds_done).unwrap_or(1) < self.plan.whole_time_max
+    }
+
+    /// Whether this round has used up its share of the time, so that nothing is repeated in it any more.
     fn is_late(&self) -> bool {
-        self.start.elapsed() > self.plan.whole_time_max
+        let share = self.plan.whole_time_max / u32::try_from(self.plan.rounds).unwrap_or(1);
+        self.start.elapsed() > share * u32::try_from(self.rounds_done + 1).unwrap_or(1)
     }
 
     fn step(&mut self, what: &str) {

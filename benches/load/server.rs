@@ -6,15 +6,6 @@ use std::process::Command;
 use anyhow::Result;
 use selectio_driver::Host;
 
-/// What a server makes of its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// It sends back what a receive gives it.
-    Bytes,
-    /// It reads lines, and sends those back.
-    Lines,
-}
-
 /// How a server is started.
 #[derive(Clone, Debug)]
 pub enum Program {
@@ -39,8 +30,6 @@ pub enum Program {
 pub struct Server {
     /// What the table calls it.
     pub name: String,
-    /// What it makes of its bytes.
-    pub unit: Unit,
     /// Whether lines that are sent at once are measured too.
     pub is_pipelined: bool,
     /// How it is started.

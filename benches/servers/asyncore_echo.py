@@ -41,8 +41,10 @@ class Server(asyncore.dispatcher):
     def writable(self):
         return False
 
-    def handle_accepted(self, accepted, _address):
-        Connection(accepted)
+    def handle_accept(self):
+        # All that wait, for each wait costs the more the more are connected.
+        while (pair := self.accept()) is not None:
+            Connection(pair[0])
 
 
 host, port = (sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:0").rsplit(":", 1)

@@ -28,11 +28,15 @@ impl Epoll {
         check(unsafe { libc::epoll_ctl(self.0.as_raw_fd(), operation, fd, &raw mut event) }).map(drop)
     }
 
+    /// Waits until something is ready; a signal ends the wait with nothing.
     fn wait(&self, events: &mut [libc::epoll_event]) -> io::Result<usize> {
         let count_max = i32::try_from(events.len()).unwrap_or(i32::MAX);
         // SAFETY: the kernel fills in no more events than there is room for.
-        let count = check(unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), count_max, -1) })?;
-        Ok(count.cast_unsigned() as usize)
+        match check(unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), count_max, -1) }) {
+            Ok(count) => Ok(count.cast_unsigned() as usize),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 /* Sends every byte back, with libev. */
 
+/* For accept4. */
+#define _GNU_SOURCE
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ev.h>

@@ -43,7 +43,10 @@ fn main() -> io::Result<()> {
     let mut connections = Connections::default();
     let mut buffer = vec![0; BUFFER_LENGTH];
     loop {
-        poll.poll(&mut events, None)?;
+        match poll.poll(&mut events, None) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            polled => polled?,
+        }
         for event in &events {
             match event.token() {
                 LISTENER => connections.accept(&listener, poll.registry())?,

@@ -41,13 +41,21 @@ impl Set {
     }
 }
 
-/// Waits until something is ready, and leaves in the sets what is.
+/// Waits until something is ready, and leaves in the sets what is; nothing when a signal has ended the wait.
 fn select(count: usize, read: &mut Set, write: &mut Set) -> io::Result<()> {
     let count = i32::try_from(count).map_err(io::Error::other)?;
-    let (read, write) = (read.0.as_mut_ptr().cast(), write.0.as_mut_ptr().cast());
+    let (read_bits, write_bits) = (read.0.as_mut_ptr().cast(), write.0.as_mut_ptr().cast());
     // SAFETY: both sets are at least `count` bits wide, and the kernel touches no more of them.
-    let answer = unsafe { libc::select(count, read, write, ptr::null_mut(), ptr::null_mut()) };
-    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if unsafe { libc::select(count, read_bits, write_bits, ptr::null_mut(), ptr::null_mut()) } >= 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    if error.kind() != io::ErrorKind::Interrupted {
+        return Err(error);
+    }
+    read.0.fill(0);
+    write.0.fill(0);
+    Ok(())
 }
 
 #[derive(Default)]

@@ -6,6 +6,8 @@ use std::os::fd::OwnedFd;
 
 use arbitrary::Arbitrary;
 
+use crate::wasip1::subscription::Subscription;
+
 /// What one call of the host comes to.
 #[derive(Arbitrary, Debug)]
 pub enum Answer {
@@ -38,7 +40,7 @@ fn next_answer() -> Option<Answer> {
     ANSWERS.with_borrow_mut(Vec::pop)
 }
 
-pub fn poll_oneoff(subscriptions: &[wasi::Subscription], into: &mut [wasi::Event]) -> Result<usize, wasi::Errno> {
+pub fn poll_oneoff(subscriptions: &[Subscription], into: &mut [wasi::Event]) -> Result<usize, wasi::Errno> {
     assert!(!subscriptions.is_empty(), "hosts answer inval to this, or hang");
     assert!(into.len() >= subscriptions.len(), "room for every event");
     let events = match next_answer() {
@@ -54,9 +56,9 @@ pub fn poll_oneoff(subscriptions: &[wasi::Subscription], into: &mut [wasi::Event
     Ok(count)
 }
 
-fn to_wasi(event: &Event, subscriptions: &[wasi::Subscription]) -> wasi::Event {
+fn to_wasi(event: &Event, subscriptions: &[Subscription]) -> wasi::Event {
     let userdata = match event.subscription {
-        Ok(index) => subscriptions[usize::from(index) % subscriptions.len()].userdata,
+        Ok(index) => subscriptions[usize::from(index) % subscriptions.len()].userdata(),
         // Far above any that the platform gives: no host mixes those up.
         Err(number) => number | 1 << 40,
     };
@@ -87,6 +89,16 @@ fn errno(number: u8) -> wasi::Errno {
         wasi::ERRNO_PIPE,
     ];
     NUMBERS[usize::from(number) % NUMBERS.len()]
+}
+
+/// What a number is; this host says nothing of it.
+pub fn fdstat(_: wasi::Fd) -> Result<wasi::Fdstat, wasi::Errno> {
+    Err(wasi::ERRNO_BADF)
+}
+
+/// It is another one than this project's, whose answers are not believed.
+pub fn is_selectio() -> bool {
+    false
 }
 
 /// Looking at a stream, to confirm an event.

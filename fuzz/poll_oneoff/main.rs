@@ -7,13 +7,13 @@ mod wasip1;
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use host::Answer;
 use libfuzzer_sys::fuzz_target;
+pub use selectio_platform::explained_as;
 use selectio_platform::{Descriptor, Found, Interest, Ready, Selector};
 use wasip1::poll_oneoff::PollOneoff;
 
@@ -35,9 +35,17 @@ fn descriptor() -> Descriptor {
     OwnedFd::from(File::open("/dev/null").expect("it is always there")).into()
 }
 
-/// C4, as the platform has it.
-pub fn nothing_to_wait_for() -> io::Error {
-    io::ErrorKind::InvalidInput.into()
+/// The platform's own errors, without their texts.
+mod error {
+    use std::io;
+
+    pub fn nothing_to_wait_for() -> io::Error {
+        io::ErrorKind::InvalidInput.into()
+    }
+
+    pub fn watched_already() -> io::Error {
+        io::ErrorKind::AlreadyExists.into()
+    }
 }
 
 /// What is watched: the descriptor's index is its key.

@@ -177,4 +177,19 @@ mod tests {
         assert!(matches!(table.get(4), Ok(Descriptor::File(3))));
         assert_eq!(table.insert(Descriptor::File(9)), 3);
     }
+
+    #[test]
+    fn a_number_that_was_freed_and_given_out_many_times_is_free_once() {
+        let mut table = table();
+        for _ in 0..3 {
+            for fd in [3, 4] {
+                assert!(table.remove(fd).is_ok());
+            }
+            assert_eq!(table.insert(Descriptor::File(9)), 3);
+            assert_eq!(table.insert(Descriptor::File(10)), 4);
+            assert!(table.renumber(3, 4).is_ok());
+            assert_eq!(table.insert(Descriptor::File(11)), 3);
+        }
+        assert_eq!(table.insert(Descriptor::File(12)), 5);
+    }
 }

@@ -41,13 +41,16 @@
 //!   [`Preopen::with_nagle`] says otherwise: preview1 has no socket options.
 //! - Given a [`ShutdownRequest`], it can wait for the descriptor [`SHUTDOWN_FD`]
 //!   to learn that it shall end, and end in its own time.
-//! - One `poll_oneoff` takes as many subscriptions as the guest's memory holds. A
+//! - One `poll_oneoff` takes as many subscriptions as the guest's memory holds, and
+//!   costs what has changed since the last one and what is ready. Without more, an
+//!   idle socket costs the comparison of its subscription; a guest that says what it
+//!   has changed, by [`selectio_platform::change_note`], saves that too. A
 //!   read event's `nbytes` is 1, "at least one": the exact number would cost a
 //!   system call per event. Its hang-up flag says that the peer has closed its side; there may still be
 //!   data to read. A failed descriptor is its own event's error, not the call's.
 
 #[cfg(not(target_os = "linux"))]
-compile_error!("selectio-host waits with epoll: build it on Linux");
+compile_error!("selectio-host uses system calls that only Linux has: build it there");
 
 mod builder;
 mod clock;

@@ -73,7 +73,8 @@ pub(crate) fn not_a_socket(what: &str) -> io::Error {
 pub(crate) fn nothing_to_wait_for() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidInput,
-        "nothing is watched and no timeout is given, so this wait would never end: register something or give a timeout",
+        "nothing is watched and no timeout is given, so this wait would never end: register a socket that has a handler \
+         and is not paused, close those that nobody reads, or give a timeout",
     )
 }
 

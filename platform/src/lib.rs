@@ -272,6 +272,12 @@ pub trait Platform {
     /// Those of `write(2)`.
     fn write(&self, descriptor: &Descriptor, bytes: &[u8]) -> io::Result<usize>;
 
+    /// How many bytes the kernel has taken for the peer and holds back, because the peer has no room for them: they are
+    /// lost when the socket is closed and the peer sends something more. `None` where nobody can tell.
+    fn unsent(&self, _socket: &Descriptor) -> Option<usize> {
+        None
+    }
+
     /// Closes one direction of a connection, or both.
     ///
     /// # Errors

@@ -80,7 +80,10 @@ impl Delegate {
     /// A delegate whose read handler is called when the program is asked to end: by Ctrl-C or SIGTERM natively, and
     /// as a guest by whoever runs `selectio run`, which then gives it some time. A server stops to accept, lets its
     /// clients finish, and ends by itself when nothing is open any more. As long as the delegate is open, the program
-    /// is not ended by the first such signal; the second one ends it at once.
+    /// is not ended by the first such signal; the second one ends it at once. The handler has nothing to read; it
+    /// closes the delegate, which otherwise keeps [`run`](crate::Dispatcher::run) going. A client that takes its last
+    /// bytes slowly has the time of [`set_close_timeout`](crate::AsyncSocket::set_close_timeout), which may be more
+    /// than the host gives the program.
     ///
     /// # Errors
     /// `Unsupported` on hosts that pass no signals on: they end the program by themselves. Natively those of making

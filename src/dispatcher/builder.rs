@@ -55,8 +55,9 @@ impl DispatcherBuilder {
         self
     }
 
-    /// How many sockets and delegates may be registered at once. Registering one more is refused, so a server
-    /// can turn away whom it has no room for.
+    /// How many sockets and delegates may be registered at once, listeners included. Registering one more is refused
+    /// with `QuotaExceeded`. A server that wants to tell a client that there is no room sends that on the socket which
+    /// it can't register, and then calls [`close_after_flush`](crate::AsyncSocket::close_after_flush).
     pub fn registered_max(mut self, count: usize) -> DispatcherBuilder {
         self.registered_max = count;
         self

@@ -115,7 +115,9 @@ impl Dispatcher {
     /// time with the same dispatcher changes nothing.
     ///
     /// # Errors
-    /// `InvalidInput` when it is registered with another dispatcher, or is of another platform than this one;
+    /// `QuotaExceeded` when as many are registered as
+    /// [`registered_max`](DispatcherBuilder::registered_max) allows; `InvalidInput` when it is registered with another
+    /// dispatcher, or is of another platform than this one;
     /// `NotConnected` when it is closed; those of the platform when it can't watch the descriptor.
     pub fn register(&self, what: &impl Register) -> io::Result<()> {
         what.register_with(self)

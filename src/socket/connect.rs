@@ -53,16 +53,20 @@ impl AsyncSocket {
             socket.connect_addr(Path::new(address)).map_err(|error| in_operation(&operation, error))?;
             return Ok(socket);
         }
-        let (host, port) = parse_address(&operation, address)?;
+        let (host, port) = parse_address(address).map_err(|error| in_operation(&operation, error))?;
         let socket = AsyncSocket::new()?;
         socket.connect(host, port)?;
         Ok(socket)
     }
 
     /// How long one address may take to answer before the next one is tried, and after the last one `handle_error`
-    /// gets `TimedOut`; 30 seconds unless set. It counts for connects that start later, on a registered socket.
+    /// gets `TimedOut`; 30 seconds unless set. For the address that is being tried it counts from this call on. Only
+    /// a dispatcher watches the time: the socket has to be registered.
     pub fn set_connect_timeout(&self, timeout: Duration) {
         self.inner.connect_time.set(timeout);
+        if self.is_connecting() && !self.state().is_closing() {
+            self.set_deadline(Some(timeout));
+        }
     }
 
     /// Starts to connect to a name or an address; `handle_connect` is called when the connection stands.

@@ -27,6 +27,8 @@ impl AsyncSocket {
             write: inner.write.get(),
             has_read_handler: read_handler.is_set(),
             has_write_handler: inner.handlers.write.is_set(),
+            has_close_handler: inner.handlers.close.is_set(),
+            waits_for_drain: inner.handlers.drain.is_set() && (inner.is_full.get() || inner.is_drain_due.get()),
             is_paused: inner.is_paused.get() || inner.is_muted.get(),
             has_unread: inner.reader.borrow().has_unread(),
             is_send_blocked: inner.is_send_blocked.get(),

@@ -20,7 +20,7 @@ use crate::status::SocketStatus;
 /// How long a peer may take its bytes, when nobody says otherwise.
 pub(super) const CLOSE_TIME: Duration = Duration::from_secs(60);
 
-/// How long a peer that has taken all its bytes has to close its side.
+/// How long a peer for which all bytes have left has to close its side.
 const LINGER_TIME: Duration = Duration::from_secs(5);
 
 /// How often what arrives is dropped in one turn.
@@ -74,10 +74,11 @@ impl AsyncSocket {
     /// of its handlers and tasks is called (except `handle_error`, when bytes can't be delivered, and that of
     /// [`set_handle_gone`](AsyncSocket::set_handle_gone)), what arrives is dropped, and sending is an error.
     ///
-    /// A peer that had to be waited for sees the end of the stream as soon as it has taken everything; the
-    /// socket then closes when the peer does, or after five seconds. One that has not taken everything within 60
-    /// seconds of this call, or the time that [`set_close_timeout`](AsyncSocket::set_close_timeout) gave it, loses
-    /// the rest: the socket's `handle_error` gets `TimedOut`.
+    /// A peer that had to be waited for, or that still sends, sees the end of the stream as soon as it has taken
+    /// everything; the socket then closes when the peer does, or after five seconds. One that has not taken everything
+    /// within 60 seconds of this call, or the time that [`set_close_timeout`](AsyncSocket::set_close_timeout) gave it,
+    /// loses the rest: the socket's `handle_error` gets `TimedOut`. A guest can't know what the host's kernel still
+    /// holds, so there the five seconds are those 60 as well.
     ///
     /// # Errors
     /// As for [`close`](AsyncSocket::close).
@@ -101,10 +102,12 @@ impl AsyncSocket {
             self.changed();
             return Ok(());
         }
+        inner.close_deadline.set(inner.descriptor.platform().now().saturating_add(inner.close_time.get()));
         if inner.queue.borrow().is_empty() {
-            // A peer that still sends would be reset, and lose what it has not read yet.
+            // A peer that still sends would be reset, and lose what it has not read yet or what has not left yet.
             let still_sends = self.is_connected() && self.discard_received().is_ok_and(|count| count > 0);
-            return if still_sends && inner.link.is_attached() { self.linger() } else { self.close() };
+            let is_awaited = still_sends || self.unsent().is_some_and(|length| length > 0);
+            return if is_awaited && inner.link.is_attached() { self.linger() } else { self.close() };
         }
         inner.write.set(WriteSide::CloseAfterFlush);
         self.set_deadline(Some(inner.close_time.get()));
@@ -112,8 +115,15 @@ impl AsyncSocket {
         Ok(())
     }
 
+    /// How many bytes the kernel holds back for the peer, where that can be known.
+    fn unsent(&self) -> Option<usize> {
+        let descriptor = self.inner.descriptor.get("unsent").ok()?;
+        self.inner.descriptor.platform().unsent(&descriptor)
+    }
+
     /// How long after the call of [`close_after_flush`](AsyncSocket::close_after_flush) a peer may take the bytes
-    /// that wait; 60 seconds unless set. It counts for calls that come later.
+    /// that wait; 60 seconds unless set. It counts for calls that come later. A program that ends when its clients
+    /// have got everything needs less than the time that it is given to end, such as the ten seconds of `selectio run`.
     pub fn set_close_timeout(&self, timeout: Duration) {
         self.inner.close_time.set(timeout);
     }
@@ -128,8 +138,7 @@ impl AsyncSocket {
             return self.close();
         }
         self.inner.write.set(WriteSide::Lingering);
-        let left = self.deadline_left().unwrap_or(LINGER_TIME);
-        self.set_deadline(Some(left.min(LINGER_TIME)));
+        self.set_deadline(Some(LINGER_TIME.min(self.close_time_left())));
         self.changed();
         Ok(())
     }
@@ -158,7 +167,15 @@ impl AsyncSocket {
 
     /// The time to take what was sent, or to close, is over.
     pub(super) fn close_time_is_over(&self, dispatcher: &Dispatcher) -> bool {
-        let waiting = self.inner.queue.borrow().len();
+        let mut waiting = self.inner.queue.borrow().len();
+        if waiting == 0 {
+            let (unsent, left) = (self.unsent(), self.close_time_left());
+            if unsent != Some(0) && !left.is_zero() {
+                self.set_deadline(Some(LINGER_TIME.min(left)));
+                return false;
+            }
+            waiting = unsent.unwrap_or(0);
+        }
         if waiting == 0 {
             self.give_up();
             return false;
@@ -170,6 +187,11 @@ impl AsyncSocket {
         );
         self.fail(io::Error::new(io::ErrorKind::TimedOut, text), dispatcher);
         true
+    }
+
+    /// How much is left of the time that the peer has to take everything.
+    fn close_time_left(&self) -> Duration {
+        self.inner.close_deadline.get().saturating_sub(self.inner.descriptor.platform().now())
     }
 
     /// Drops what has arrived, and says how many bytes that was.

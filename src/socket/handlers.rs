@@ -38,7 +38,8 @@ impl Handlers {
 /// on. `WouldBlock` is no such error: it means that there is nothing to do now, and costs nothing.
 impl AsyncSocket {
     /// Called when there is something to read, and each time again while some of it is left. Without a
-    /// read handler nothing is waited for or taken in. [`pause_reading`](AsyncSocket::pause_reading) stops the calls
+    /// read handler nothing is waited for or taken in, so that the end of the stream and a reset are not seen either,
+    /// until something is sent. [`pause_reading`](AsyncSocket::pause_reading) stops the calls
     /// for a while.
     #[doc(alias = "handleRead")]
     pub fn set_handle_read(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
@@ -79,14 +80,17 @@ impl AsyncSocket {
     }
 
     /// Called once, after a read has seen that the peer sends nothing more and everything was read. Sending
-    /// still works. Without this handler, the socket is closed as soon as its last bytes are sent.
+    /// still works, and with this handler the socket is open until the program closes it. Without it, the socket is
+    /// closed as soon as its last bytes are sent, and no write handler is set nor a drain handler waited for.
     pub fn set_handle_close(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
         self.set(|handlers| handlers.close.set(Box::new(handler)));
     }
 
     /// Called once when the socket is gone, however it went: closed by the program, by its peer, for an error. It
     /// comes when the handler that is running has returned, and finds the socket closed: the place to take it out
-    /// of a list. A socket that is registered nowhere is closed by the program alone, and nobody is called.
+    /// of a list. That a peer is gone is found out by reading or sending: a socket without a read handler, or paused,
+    /// that sends nothing never hears of it. A socket that is registered nowhere is closed by the program alone, and
+    /// nobody is called.
     pub fn set_handle_gone(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
         self.set(|handlers| handlers.gone.set(Box::new(handler)));
     }

@@ -62,7 +62,8 @@ impl AsyncSocket {
     }
 }
 
-/// Reading never blocks: with nothing there it is `WouldBlock`.
+/// Reading never blocks: with nothing there it is `WouldBlock`. So calls that read until the end, such as
+/// `read_to_end`, are for [`Blocking`](crate::Blocking).
 impl io::Read for &AsyncSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {

@@ -54,7 +54,7 @@ impl AsyncSocket {
         if is_path(address) {
             return AsyncSocket::listener_at_path(Path::new(address));
         }
-        let (host, port) = parse_address("listener", address)?;
+        let (host, port) = parse_address(address)?;
         let mut last_error = misuse("resolve", "the name has no address: check its spelling");
         for address in resolve(&*platform, host, port)? {
             match AsyncSocket::listener_at(address) {

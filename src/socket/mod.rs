@@ -110,6 +110,8 @@ pub(crate) struct Inner {
     deadline_timer: Cell<Option<Timer>>,
     connect_time: Cell<Duration>,
     close_time: Cell<Duration>,
+    /// When the time is over that a peer has to take everything, once the socket is to close.
+    close_deadline: Cell<Duration>,
     high_water_mark: Cell<usize>,
     low_water_mark: Cell<usize>,
     /// Its handlers are being called: what they change takes effect when they have returned.
@@ -193,6 +195,7 @@ impl AsyncSocket {
             deadline_timer: Cell::default(),
             connect_time: Cell::new(connect::CONNECT_TIME),
             close_time: Cell::new(finish::CLOSE_TIME),
+            close_deadline: Cell::default(),
             high_water_mark: Cell::new(transmit::HIGH_WATER_MARK),
             low_water_mark: Cell::new(transmit::LOW_WATER_MARK),
             is_in_turn: Cell::default(),

@@ -5,8 +5,6 @@ use std::net::SocketAddr;
 
 use selectio_platform::{Platform, Preopen};
 
-use crate::error::misuse;
-
 /// The host's listener or stream of this name; or else, for an address, the next one without a name that nobody has
 /// taken, or the only one that is left.
 ///
@@ -57,7 +55,7 @@ fn is_without_name(name: &str) -> bool {
 }
 
 fn is_address(text: &str) -> bool {
-    is_path(text) || text.parse::<SocketAddr>().is_ok() || parse_address("", text).is_ok()
+    is_path(text) || text.parse::<SocketAddr>().is_ok() || parse_address(text).is_ok()
 }
 
 /// Whether it means a Unix socket.
@@ -66,11 +64,19 @@ pub(super) fn is_path(address: &str) -> bool {
 }
 
 /// Splits `HOST:PORT`, where an IPv6 host may stand in brackets.
-pub(super) fn parse_address<'a>(operation: &str, address: &'a str) -> io::Result<(&'a str, u16)> {
+///
+/// # Errors
+/// `InvalidInput`, with what to write.
+pub(super) fn parse_address(address: &str) -> io::Result<(&str, u16)> {
+    let refused = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
     let parsed = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
     let (host, port) = parsed.ok_or_else(|| {
-        let text = format!("{address:?} is no HOST:PORT: write 127.0.0.1:7000, or a path with a slash in it");
-        misuse(operation, &text)
+        refused(format!("{address:?} is no HOST:PORT: write 127.0.0.1:7000, or a path with a slash in it"))
     })?;
+    if host.is_empty() {
+        return Err(refused(format!(
+            "{address:?} names no host: write 0.0.0.0:{port} for every address of the machine"
+        )));
+    }
     Ok((host.trim_start_matches('[').trim_end_matches(']'), port))
 }

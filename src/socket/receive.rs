@@ -41,7 +41,8 @@ impl AsyncSocket {
     ///
     /// # Errors
     /// `InvalidData` once for a line above the limit ([`set_line_length_max`](AsyncSocket::set_line_length_max)),
-    /// which is dropped: the next one is whole. `ConnectionReset` and others of `recv(2)` once, then it is
+    /// which is dropped: the next one is whole, and a handler that does not return this error goes on with it.
+    /// `ConnectionReset` and others of `recv(2)` once, then it is
     /// `Eof`. `InvalidInput` when the socket is not connected.
     ///
     /// ```no_run

@@ -44,6 +44,9 @@ pub(super) struct State {
     /// Of a listener: the accept handler.
     pub(super) has_read_handler: bool,
     pub(super) has_write_handler: bool,
+    pub(super) has_close_handler: bool,
+    /// Back-pressure holds up a program that has asked to hear of its end.
+    pub(super) waits_for_drain: bool,
     /// Reading is paused; of a listener: it ran out of descriptors.
     pub(super) is_paused: bool,
     /// Bytes have arrived that no handler has seen.
@@ -82,10 +85,16 @@ impl State {
         self.has_write_handler && self.write == WriteSide::Open
     }
 
+    /// Whether the program has more to send, as soon as there is room.
+    fn is_streaming(&self) -> bool {
+        self.is_writing() || self.waits_for_drain
+    }
+
     /// Whether the end of the stream is to be told: after everything that arrived before it, and not while reading is
-    /// paused.
+    /// paused. Without a handler it closes the socket: so then not in the middle of what the program sends.
     pub(super) fn is_end_due(&self) -> bool {
-        self.read == ReadSide::Ended && !self.has_unread && !self.is_paused && !self.is_closing()
+        let can_be_told = self.has_close_handler || !self.is_streaming();
+        self.read == ReadSide::Ended && !self.has_unread && !self.is_paused && !self.is_closing() && can_be_told
     }
 
     pub(super) fn wants(&self) -> Wants {
@@ -137,12 +146,14 @@ mod tests {
     const WRITE_SIDES: [WriteSide; 5] =
         [WriteSide::Open, WriteSide::ShutAfterFlush, WriteSide::Shut, WriteSide::CloseAfterFlush, WriteSide::Lingering];
 
+    const BITS: u32 = 9;
+
     /// Calls `check` with every combination there is.
     fn each_state(mut check: impl FnMut(State)) {
         for status in STATUSES {
             for read in READ_SIDES {
                 for write in WRITE_SIDES {
-                    for bits in 0..1 << 7 {
+                    for bits in 0..1 << BITS {
                         let bit = |index: u32| bits >> index & 1 == 1;
                         check(State {
                             status,
@@ -155,6 +166,8 @@ mod tests {
                             is_send_blocked: bit(4),
                             has_error: bit(5),
                             has_news: bit(6),
+                            has_close_handler: bit(7),
+                            waits_for_drain: bit(8),
                         });
                     }
                 }
@@ -174,7 +187,11 @@ mod tests {
             (SocketStatus::Listening, _) => (reading, false, state.has_error),
             (_, ReadSide::Open | ReadSide::Drained) => (reading, sending, untold || (reading && state.has_unread)),
             (_, ReadSide::Ended) if state.has_unread => (false, sending, untold || reading),
-            (_, ReadSide::Ended) => (false, sending, untold || !(state.is_paused || closing)),
+            (_, ReadSide::Ended) => {
+                let streaming = (state.has_write_handler && state.write == WriteSide::Open) || state.waits_for_drain;
+                let held = streaming && !state.has_close_handler;
+                (false, sending, untold || !(state.is_paused || closing || held))
+            }
             (_, ReadSide::Told) => (false, sending, untold || (reading && state.has_unread)),
             (_, ReadSide::Discarding) => (true, sending, untold || (reading && state.has_unread)),
         };
@@ -188,7 +205,7 @@ mod tests {
             assert_eq!(state.wants(), by_the_table(&state), "{state:?}");
             count += 1;
         });
-        assert_eq!(count, 6 * 5 * 5 * 128);
+        assert_eq!(count, (6 * 5 * 5) << BITS);
     }
 
     #[test]

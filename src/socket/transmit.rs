@@ -32,7 +32,8 @@ impl AsyncSocket {
     ///
     /// What the peer did (a reset, say) is no error here but goes to this socket's own `handle_error`, so
     /// a handler may send to many sockets and fail for none of them. The same holds when the socket was closed for
-    /// it: then the bytes are dropped.
+    /// it: then the bytes are dropped. Only a socket that the program itself has closed refuses them: take it out of
+    /// your lists when you close it.
     ///
     /// # Errors
     /// `QuotaExceeded` when more would wait than [`set_send_buffer_max`](AsyncSocket::set_send_buffer_max) or, for all

@@ -24,6 +24,8 @@ mod echo;
 mod interruption;
 mod line_client;
 #[cfg(unix)]
+mod proxy;
+#[cfg(unix)]
 mod readme;
 mod start;
 mod tasks;

@@ -27,6 +27,7 @@ mod readiness;
 mod sending;
 mod socket_timers;
 mod sockets;
+mod streaming;
 mod support;
 mod timers;
 mod unsupported;

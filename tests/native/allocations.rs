@@ -1,6 +1,7 @@
 //! The hot path allocates nothing.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::{connect, echo_server, poll_until};
@@ -26,4 +27,30 @@ fn an_echoed_line_allocates_nothing_after_warm_up() {
     round();
     let counted = allocation_counter::measure(|| (0..10).for_each(|_| round()));
     assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+#[test]
+fn a_connection_that_is_idle_costs_less_than_a_kilobyte() {
+    const COUNT: usize = 1_000;
+    crate::allow_descriptors(2_100);
+    let (dispatcher, address) = echo_server();
+    let talk = |clients: &mut [TcpStream]| {
+        for client in clients.iter_mut() {
+            client.write_all(b"a line\n").expect("it is connected");
+        }
+        let mut answer = [0; 7];
+        for client in clients {
+            client.set_nonblocking(true).expect("a stream");
+            while client.read(&mut answer).is_err() {
+                dispatcher.poll(Duration::from_secs(1)).expect("polling works");
+            }
+        }
+    };
+    // The buffers that all share are there after this.
+    let mut first = [connect(address)];
+    talk(&mut first);
+    let mut clients: Vec<_> = (0..COUNT).map(|_| connect(address)).collect();
+    let counted = allocation_counter::measure(|| talk(&mut clients));
+    let each = counted.bytes_current / COUNT as i64;
+    assert!(each < 1024, "{each} bytes for each connection: {counted:?}");
 }

@@ -64,3 +64,30 @@ fn q25_a_poll_is_not_quadratic_in_the_number_of_the_idle() {
     // A linear poll is done in less than a second, a quadratic one takes minutes.
     assert!(spent < Duration::from_secs(15), "{POLL_COUNT} polls took {spent:?}");
 }
+
+#[test]
+fn registering_and_closing_is_linear_in_the_number_of_sockets_with_tasks() {
+    const COUNT: usize = 2_000;
+    let limit = rlimit::increase_nofile_limit(u64::MAX).expect("the limit can be asked for");
+    assert!(limit > 4 * COUNT as u64 + 100, "this test needs {} descriptors: raise `ulimit -Hn`", 4 * COUNT + 100);
+    let spent = |count: usize| {
+        let dispatcher = Dispatcher::new().expect("a dispatcher");
+        let (idle, _writer) = std::io::pipe().expect("a pipe");
+        let delegates: Vec<_> = (0..count)
+            .map(|_| Delegate::new(std::os::fd::OwnedFd::from(idle.try_clone().expect("a duplicate")), Mode::Read))
+            .collect();
+        let start = Instant::now();
+        for delegate in &delegates {
+            delegate.set_handle_task(|_, _| Ok(()));
+            dispatcher.register(delegate).expect("it is open");
+        }
+        dispatcher.poll(Duration::ZERO).expect("polling works");
+        delegates.iter().for_each(|delegate| delegate.close().expect("it was open"));
+        start.elapsed()
+    };
+    // The best of some, since others use this machine too.
+    let best = |count: usize| (0..5).map(|_| spent(count)).min().expect("some");
+    let (few, many) = (best(COUNT), best(4 * COUNT));
+    // Four times as many take sixteen times as long when it is quadratic.
+    assert!(many < 10 * few, "{COUNT} take {few:?}, four times as many {many:?}");
+}

@@ -54,6 +54,8 @@ mod sending;
 mod socket_timers;
 #[path = "../it/sockets.rs"]
 mod sockets;
+#[path = "../it/streaming.rs"]
+mod streaming;
 #[path = "../it/support/mod.rs"]
 mod support;
 #[path = "../it/timers.rs"]

@@ -251,6 +251,43 @@ fn closing_after_a_flush_never_fails_for_what_the_peer_did() {
     socket.close_after_flush().expect("a reset is the peer's affair");
 }
 
+/// A client that has not taken all when the kernel has: what it sends after the close would cost it the rest.
+#[test]
+fn a_socket_that_is_to_close_waits_until_its_bytes_have_left_the_kernel() {
+    const LENGTH: usize = 60_000;
+    let scene = Scene::new();
+    let (socket, client) = scene.connect_registered();
+    scene.note_errors_of(&socket);
+    client.pause();
+    socket.send(vec![b'x'; LENGTH]).expect("the kernel has room");
+    socket.close_after_flush().expect("it is open");
+    for _ in 0..30 {
+        scene.poll(Duration::from_secs(1));
+    }
+    assert!(!socket.is_closed(), "the peer has no room for all of it");
+    client.send("late\n");
+    sleep(MS);
+    client.resume();
+    while scene.dispatcher.poll(Duration::from_secs(1)).expect("polling works") {}
+    sleep(MS);
+    assert_eq!((client.take_received().len(), scene.log.events()), (LENGTH, vec![]));
+}
+
+#[test]
+fn bytes_that_a_peer_has_not_taken_in_time_are_told_also_when_the_kernel_has_them() {
+    let scene = Scene::new();
+    let (socket, client) = scene.connect_registered();
+    scene.note_errors_of(&socket);
+    client.pause();
+    socket.set_close_timeout(Duration::from_secs(20));
+    socket.send(vec![b'x'; 60_000]).expect("the kernel has room");
+    socket.close_after_flush().expect("it is open");
+    let start = scene.dispatcher.now();
+    while scene.dispatcher.poll(Duration::from_secs(1)).expect("polling works") {}
+    assert_eq!((scene.dispatcher.now() - start).as_secs(), 20);
+    assert!(scene.log.events()[0].starts_with("close_after_flush: the peer did not take"), "{:?}", scene.log.events());
+}
+
 #[test]
 fn a_socket_that_is_to_close_calls_no_task_also_when_its_peer_is_gone() {
     let scene = Scene::new();

@@ -74,6 +74,9 @@ pub enum Task {
         /// Measure less, in one to two minutes, and leave BENCHMARKS.md as it is.
         #[arg(long)]
         quick: bool,
+        /// Count the dispatcher's instructions in place of that; fails when many idle sockets make an event dearer.
+        #[arg(long, conflicts_with = "quick")]
+        instructions: bool,
     },
     /// Run a WebAssembly program for cargo; .cargo/config.toml names this as the runner.
     ///
@@ -159,6 +162,7 @@ mod tests {
             vec!["xtask", "test", "--system", "nowhere"],
             vec!["xtask", "test", "--system", "wine", "--host", "wasmi"],
             vec!["xtask", "bench", "--slow"],
+            vec!["xtask", "bench", "--quick", "--instructions"],
         ] {
             let line = refusal(&arguments);
             assert!(line.starts_with("error: ") && !line.contains('\n'), "{line}");

@@ -44,7 +44,8 @@ fn main() -> ExitCode {
         Task::Test { .. } => test::run(),
         Task::Serve { example, wasm, listen } => serve::run(&example, wasm, listen),
         Task::Sim { seeds, from } => sim::run(seeds, from),
-        Task::Bench { quick } => bench::run(quick),
+        Task::Bench { instructions: true, .. } => bench::count_instructions(),
+        Task::Bench { quick, .. } => bench::run(quick),
         Task::Runner { module, arguments } => runner::run(&module, &arguments),
     };
     outcome.unwrap_or_else(|error| {

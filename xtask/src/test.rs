@@ -12,8 +12,9 @@ use crate::browser::{self, Engine};
 use crate::tally::Tally;
 use crate::toolchain;
 
-/// The packages whose native tests are built in debug mode: all but the host, which is only ever built in release.
-const NATIVE_PACKAGES: [&str; 3] = ["--workspace", "--exclude", "selectio-host"];
+/// The packages whose native tests are built in debug mode: all but the host, which is only ever built in release, and
+/// the benchmarks, which need many packages that nothing else does.
+const NATIVE_PACKAGES: [&str; 5] = ["--workspace", "--exclude", "selectio-host", "--exclude", "selectio-bench"];
 /// The packages with examples in their documentation. Not the canary, whose source is that of the library.
 const NATIVE_DOCUMENTATION: [&str; 4] = ["--package", "selectio", "--package", "selectio-platform"];
 const HOST_PACKAGE: [&str; 3] = ["--release", "--package", "selectio-host"];

@@ -9,6 +9,7 @@ mod guest;
 mod hostile;
 mod limits;
 mod nagle;
+mod notes;
 mod other_host;
 mod poll;
 mod shutdown;

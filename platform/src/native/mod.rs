@@ -139,6 +139,10 @@ impl Platform for Native {
         syscalls::write(descriptor.fd()?, bytes)
     }
 
+    fn unsent(&self, socket: &Descriptor) -> Option<usize> {
+        syscalls::unsent(socket.fd().ok()?)
+    }
+
     fn shutdown(&self, socket: &Descriptor, how: Shutdown) -> io::Result<()> {
         sockets::borrow(socket)?.shutdown(match how {
             Shutdown::Read => std::net::Shutdown::Read,

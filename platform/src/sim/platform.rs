@@ -136,6 +136,10 @@ impl Platform for Network {
         self.send(descriptor, &[IoSlice::new(bytes)])
     }
 
+    fn unsent(&self, socket: &Descriptor) -> Option<usize> {
+        self.call("unsent", socket, |state, number| state.unsent(number)).ok()
+    }
+
     fn shutdown(&self, socket: &Descriptor, how: Shutdown) -> io::Result<()> {
         self.call("shutdown", socket, |state, number| state.shutdown(number, how))
     }

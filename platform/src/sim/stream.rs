@@ -178,6 +178,14 @@ impl State {
         Ok(())
     }
 
+    /// How many bytes wait for room at the other end.
+    pub fn unsent(&mut self, number: usize) -> io::Result<usize> {
+        match *self.descriptors.object(number)? {
+            Object::Stream(id) => Ok(self.connections[id.connection].ends[id.side].outgoing.len()),
+            _ => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+
     /// Whether a read and a write are worth a try.
     pub fn readiness(&self, number: usize) -> (bool, bool) {
         let Some(open) = self.descriptors.get(number) else { return (false, false) };

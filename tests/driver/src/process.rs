@@ -144,6 +144,13 @@ impl Process {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
         cpu_time(&stat)
     }
+
+    /// How many bytes of memory the program has in use now. `None` on systems without /proc.
+    pub fn resident_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some(kilobytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+    }
 }
 
 /// Whether this process was started to ignore Ctrl-C, as a shell does with what it runs in the background. What it

@@ -55,7 +55,7 @@ fn waiting_for_ever_on_nothing_names_the_poll_and_a_way_out() {
     let world = World::new();
     world.dispatcher.register(&world.server).expect("it is open");
     let forever = nothing(world.dispatcher.poll(None));
-    check(ErrorKind::InvalidInput, [("poll: ", "register something or give a timeout", forever)]);
+    check(ErrorKind::InvalidInput, [("poll: ", "register a socket that has a handler", forever)]);
 }
 
 #[test]

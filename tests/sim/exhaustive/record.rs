@@ -12,7 +12,10 @@ pub enum Handler {
     Connect,
     Close,
     Error,
+    Drain,
     Task,
+    /// That of a timer of the socket.
+    Timer,
 }
 
 /// Which socket of the scene.
@@ -25,6 +28,8 @@ pub enum Event {
     Registered(Name),
     Unregistered(Name),
     Closed(Name),
+    /// It is to close, and stays registered until then.
+    Closing(Name),
     /// A handler of this socket returns an error or panics.
     Failed(Name),
 }
@@ -67,6 +72,7 @@ struct Rules {
     order: usize,
     registered: Vec<Registration>,
     closed: Vec<Name>,
+    closing: Vec<Name>,
     failed: Option<Name>,
     /// What was called last in this poll: (whether a task, order, rank of the handler).
     last: Option<(bool, usize, usize)>,
@@ -90,6 +96,7 @@ impl Rules {
                 self.registered.retain(|it| it.name != name);
                 self.closed.push(name);
             }
+            Event::Closing(name) => self.closing.push(name),
             Event::Failed(name) => self.failed = Some(name),
             Event::Called(name, Handler::Error) if self.failed == Some(name) => {
                 // P13, wherever that handler was called from; a closed socket has nobody to tell.
@@ -106,6 +113,13 @@ impl Rules {
         if self.closed.contains(&name) {
             return Err(format!("P3: {name} is closed and its {handler:?} handler was called"));
         }
+        if self.closing.contains(&name) && handler != Handler::Error {
+            return Err(format!("P14: {name} is to close and its {handler:?} handler was called"));
+        }
+        if handler == Handler::Timer {
+            // It comes whether its socket is registered or not, between the events and the tasks.
+            return Ok(());
+        }
         let Some(registration) = self.registered.iter().find(|it| it.name == name) else {
             return Err(format!("P3: {name} is not registered and its {handler:?} handler was called"));
         };
@@ -117,8 +131,9 @@ impl Rules {
             Handler::Read | Handler::Accept | Handler::Connect => 0,
             Handler::Close => 1,
             Handler::Write => 2,
-            Handler::Error => 3,
-            Handler::Task => 4,
+            Handler::Drain => 3,
+            Handler::Error => 4,
+            Handler::Task | Handler::Timer => 5,
         };
         let call = (is_task, registration.order, rank);
         if self.last.is_some_and(|last| last >= call) {

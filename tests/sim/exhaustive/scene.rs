@@ -8,7 +8,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use selectio::sim::{Client, Entered, Network};
-use selectio::{AsyncSocket, Dispatcher};
+use selectio::{AsyncSocket, Dispatcher, Shutdown};
 use selectio_platform::{Backend, Found, this_target};
 
 use super::record::{Event, Handler, Name, Record};
@@ -25,12 +25,18 @@ pub enum Action {
     Send,
     SetWrite,
     DeleteWrite,
+    Pause,
+    Resume,
+    ShutDown,
+    CloseAfterFlush,
+    CloseWhileLent,
     Fail,
     Panic,
 }
 
 impl Action {
-    pub const ALL: [Action; 11] = [
+    /// Those of which long sequences are played.
+    pub const BASIC: [Action; 11] = [
         Action::CloseSelf,
         Action::CloseOther,
         Action::RegisterSelf,
@@ -40,6 +46,25 @@ impl Action {
         Action::Send,
         Action::SetWrite,
         Action::DeleteWrite,
+        Action::Fail,
+        Action::Panic,
+    ];
+
+    pub const ALL: [Action; 16] = [
+        Action::CloseSelf,
+        Action::CloseOther,
+        Action::RegisterSelf,
+        Action::RegisterThird,
+        Action::UnregisterSelf,
+        Action::UnregisterOther,
+        Action::Send,
+        Action::SetWrite,
+        Action::DeleteWrite,
+        Action::Pause,
+        Action::Resume,
+        Action::ShutDown,
+        Action::CloseAfterFlush,
+        Action::CloseWhileLent,
         Action::Fail,
         Action::Panic,
     ];
@@ -114,11 +139,23 @@ impl Scene {
             _ => {
                 self.add_stream();
                 match handler {
+                    Handler::Drain => self.fill_actor(),
                     Handler::Close => self.clients[0].shutdown(),
                     Handler::Error => self.clients[0].reset(),
                     _ => {}
                 }
             }
+        }
+    }
+
+    /// The actor's client takes nothing for now, and the actor has sent enough to be told when it does.
+    fn fill_actor(&mut self) {
+        self.clients[0].pause();
+        let actor = self.stage.socket(0);
+        actor.set_send_water_marks(0, 0).expect("they are the same");
+        while !actor.is_send_buffer_full() {
+            self.stage.sent_count.set(self.stage.sent_count.get() + 16 * 1024);
+            actor.send("sent".repeat(16 * 1024)).expect("it fits the buffer");
         }
     }
 
@@ -143,6 +180,11 @@ impl Scene {
         for (index, name) in [ACTOR, OTHER].into_iter().enumerate() {
             self.stage.register(&self.dispatcher, index, name).expect("it is open");
         }
+        match self.stage.script.0 {
+            Handler::Drain => self.clients[0].resume(),
+            Handler::Timer => Stage::start_timer(&self.stage, &self.dispatcher),
+            _ => {}
+        }
         for _ in 0..4 {
             self.poll();
         }
@@ -156,7 +198,11 @@ impl Scene {
         self.stage.record.note(Event::PollStarts);
         let is_open = self.dispatcher.poll(Duration::from_millis(5));
         let is_open = is_open.unwrap_or_else(|error| panic!("{error} in {:?}", self.stage.script));
-        let registered = self.stage.record.check(&self.stage.script);
+        let mut registered = self.stage.record.check(&self.stage.script);
+        if self.stage.socket(0).is_closed() {
+            // One that was to close may have done so since.
+            registered.retain(|name| *name != ACTOR);
+        }
         assert_eq!(self.dispatcher.len(), registered.len(), "P9: {registered:?} in {:?}", self.stage.script);
         assert_eq!(is_open, !registered.is_empty(), "P7: {registered:?} in {:?}", self.stage.script);
     }
@@ -168,8 +214,10 @@ impl Scene {
         let received = self.clients[0].take_received();
         let sent = "sent".repeat(sent_count);
         assert!(sent.as_bytes().starts_with(&received), "P11: {script:?}");
-        if !sockets[0].is_closed() && script.0 != Handler::Error {
-            assert_eq!(received, sent.as_bytes(), "P11: {script:?}");
+        // Where the kernel was full, an actor that is unregistered has nobody who sends the rest later.
+        let has_rest = script.0 == Handler::Drain && sockets[0].is_send_data_buffered();
+        if !sockets[0].is_closed() && script.0 != Handler::Error && !has_rest {
+            assert!(received == sent.as_bytes(), "P11: {} of {} bytes, {script:?}", received.len(), sent.len());
         }
         for name in self.stage.record.check(script).into_iter().filter(|name| *name != ACTOR) {
             assert!(self.stage.record.was_called(name, Handler::Read), "{name} starved in {script:?}");
@@ -196,6 +244,7 @@ impl Stage {
         socket.set_handle_connect(handler(Handler::Connect));
         socket.set_handle_read(handler(Handler::Read));
         socket.set_handle_close(handler(Handler::Close));
+        socket.set_handle_drain(handler(Handler::Drain));
         socket.set_handle_task(handler(Handler::Task));
         if name == ACTOR && stage.script.0 == Handler::Write {
             socket.set_handle_write(handler(Handler::Write));
@@ -207,6 +256,13 @@ impl Stage {
             let _closing = (!socket.is_listening()).then(|| Closing(&record, name));
             // An error handler has no error of its own to return.
             let _ = act(socket, dispatcher);
+        });
+    }
+
+    fn start_timer(stage: &Rc<Stage>, dispatcher: &Dispatcher) {
+        let own = stage.clone();
+        stage.socket(0).call_after(dispatcher, Duration::ZERO, move |socket, dispatcher| {
+            own.act(ACTOR, Handler::Timer, socket, dispatcher)
         });
     }
 
@@ -252,6 +308,18 @@ impl Stage {
                 actor.set_handle_write(move |actor, dispatcher| stage.act(ACTOR, Handler::Write, actor, dispatcher));
             }
             Action::DeleteWrite => actor.del_handle_write(),
+            Action::Pause => actor.pause_reading(),
+            Action::Resume => actor.resume_reading(),
+            Action::ShutDown => drop(actor.shutdown(Shutdown::Write)),
+            Action::CloseAfterFlush => {
+                actor.close_after_flush().expect("closing works");
+                self.record.note(if actor.is_closed() { Event::Closed(ACTOR) } else { Event::Closing(ACTOR) });
+            }
+            Action::CloseWhileLent => {
+                // One that is closed already lends nothing.
+                let _ = actor.with_descriptor(|_| actor.close());
+                self.record.note(Event::Closed(ACTOR));
+            }
             Action::Fail | Action::Panic => {
                 self.record.note(Event::Failed(ACTOR));
                 if action == Action::Panic {

@@ -85,6 +85,29 @@ pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
+/// How many bytes of a stream have not left for the peer: SIOCOUTQNSD (linux/sockios.h). Of a unix socket all have:
+/// the kernel puts them where the peer reads them, and doesn't know the question.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn unsent(socket: BorrowedFd<'_>) -> Option<usize> {
+    const SIOCOUTQNSD: u32 = 0x894b;
+    let mut length: libc::c_int = 0;
+    // SAFETY: the kernel writes one int.
+    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCOUTQNSD as _, &raw mut length) };
+    if answer == -1 { Some(0) } else { usize::try_from(length).ok() }
+}
+
+/// Apple counts what the peer has not acknowledged as well, which is no less.
+#[cfg(target_vendor = "apple")]
+pub fn unsent(socket: BorrowedFd<'_>) -> Option<usize> {
+    let length = raw_integer_option(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_NWRITE).ok()?;
+    usize::try_from(length).ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+pub fn unsent(_socket: BorrowedFd<'_>) -> Option<usize> {
+    None
+}
+
 pub fn recv(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     io::Read::read(&mut &*socket2::SockRef::from(&socket), buffer)
 }

@@ -69,6 +69,11 @@ pub fn write(socket: BorrowedSocket<'_>, bytes: &[u8]) -> io::Result<usize> {
     SockRef::from(&socket).send(bytes).map_err(sending)
 }
 
+/// The system doesn't say how many bytes it holds back for the peer.
+pub fn unsent(_socket: BorrowedSocket<'_>) -> Option<usize> {
+    None
+}
+
 pub fn recv(socket: BorrowedSocket<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let received = io::Read::read(&mut &*SockRef::from(&socket), buffer);
     received.or_else(|error| receiving(socket, error, buffer.len()))
