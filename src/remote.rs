@@ -42,7 +42,7 @@ impl Dispatcher {
     /// # Errors
     /// `Unsupported` where there are no threads: use a timer. Natively those of making a pipe, and of registering.
     ///
-    /// ```
+    /// ```no_run
     /// use selectio::Dispatcher;
     ///
     /// # fn main() -> std::io::Result<()> {

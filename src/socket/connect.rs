@@ -64,7 +64,7 @@ impl AsyncSocket {
     /// a dispatcher watches the time: the socket has to be registered.
     pub fn set_connect_timeout(&self, timeout: Duration) {
         self.inner.connect_time.set(timeout);
-        if self.is_connecting() && !self.state().is_closing() {
+        if self.is_connecting() && !self.is_closing() {
             self.set_deadline(Some(timeout));
         }
     }
@@ -142,7 +142,7 @@ impl AsyncSocket {
             platform.connect(socket, address).map_err(|error| in_operation(&format!("connect to {address}"), error))
         })?;
         self.inner.status.set(SocketStatus::Connecting);
-        if !self.state().is_closing() {
+        if !self.is_closing() {
             self.set_deadline(Some(self.inner.connect_time.get()));
         }
         self.changed();
@@ -198,7 +198,7 @@ impl AsyncSocket {
                 self.inner.status.set(SocketStatus::Connected);
                 self.inner.untried.borrow_mut().clear();
                 self.inner.is_connect_untold.set(true);
-                if !self.state().is_closing() {
+                if !self.is_closing() {
                     self.set_deadline(None);
                 }
                 self.changed();
@@ -210,7 +210,7 @@ impl AsyncSocket {
     /// Calls the handler of a connection that stands, once.
     pub(super) fn tell_connect(&self, dispatcher: &Dispatcher) -> bool {
         self.is_connected()
-            && !self.state().is_closing()
+            && !self.is_closing()
             && self.inner.is_connect_untold.replace(false)
             && self.call("handle_connect", &self.inner.handlers.connect, dispatcher)
     }

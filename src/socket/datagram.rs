@@ -39,7 +39,7 @@ impl AsyncSocket {
         if !matches!(self.status(), SocketStatus::UdpBound | SocketStatus::Connected) {
             return Err(wrong_state("recv_from", self.status(), "bind or connect it first"));
         }
-        if self.inner.turn.left(self.inner.link.turn()) == 0 {
+        if self.inner.turn.left(self.current_turn()) == 0 {
             return Ok(None);
         }
         for _ in 0..ERROR_COUNT_MAX {

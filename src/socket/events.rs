@@ -37,14 +37,20 @@ impl AsyncSocket {
         }
     }
 
+    /// Whether the program has asked for the close.
+    pub(super) fn is_closing(&self) -> bool {
+        self.inner.write.get().is_closing()
+    }
+
     /// Serves the socket in its turn. What its handlers change and send takes effect when they have returned.
     fn take_turn(&self, dispatcher: &Dispatcher, serve: impl FnOnce() -> bool) -> bool {
+        self.inner.turn.begin(dispatcher.turn());
         self.inner.is_in_turn.set(true);
         let was_called = serve();
-        self.inner.is_in_turn.set(false);
         if !self.is_closed() {
             self.flush_own(dispatcher);
         }
+        self.inner.is_in_turn.set(false);
         if !self.is_closed() {
             self.inner.reader.borrow_mut().settle();
             self.changed();
@@ -61,7 +67,7 @@ impl AsyncSocket {
 
     /// Whether the socket is still served as what it was when its turn began: a handler may have changed everything.
     fn is_served(&self, key: Key) -> bool {
-        self.inner.link.is(key) && !self.state().is_closing()
+        self.inner.link.is(key) && !self.is_closing()
     }
 
     fn serve(&self, ready: &Ready, key: Key, dispatcher: &Dispatcher) -> bool {
@@ -74,7 +80,7 @@ impl AsyncSocket {
             }
             return true;
         }
-        if self.state().is_closing() && !self.is_connecting() {
+        if self.is_closing() && !self.is_connecting() {
             return self.serve_closing(ready, dispatcher);
         }
         match self.status() {
@@ -90,13 +96,14 @@ impl AsyncSocket {
         if ready.readable && self.is_served(key) {
             was_called |= self.serve_read(dispatcher);
         }
-        if self.is_served(key) {
+        if self.inner.read.get() == ReadSide::Ended && self.is_served(key) {
             was_called |= self.tell_end(dispatcher);
         }
         if ready.writable && self.is_served(key) {
             was_called |= self.serve_write(key, dispatcher);
         }
-        if self.is_served(key) && self.inner.is_drain_due.replace(false) {
+        if self.inner.is_drain_due.get() && self.is_served(key) {
+            self.inner.is_drain_due.set(false);
             was_called |= self.call("handle_drain", &self.inner.handlers.drain, dispatcher);
         }
         was_called
@@ -227,7 +234,7 @@ impl Source for Inner {
     fn run_task(self: Rc<Self>, dispatcher: &Dispatcher) {
         let socket = AsyncSocket { inner: self };
         socket.take_turn(dispatcher, || {
-            !socket.state().is_closing() && socket.call("handle_task", &socket.inner.handlers.task, dispatcher)
+            !socket.is_closing() && socket.call("handle_task", &socket.inner.handlers.task, dispatcher)
         });
     }
 
@@ -245,7 +252,7 @@ impl Source for Inner {
                 socket.accept_again();
                 false
             }
-            SocketStatus::Connecting if !socket.state().is_closing() => socket.connect_time_is_over(dispatcher),
+            SocketStatus::Connecting if !socket.is_closing() => socket.connect_time_is_over(dispatcher),
             _ => socket.close_time_is_over(dispatcher),
         }
     }

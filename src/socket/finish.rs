@@ -84,7 +84,7 @@ impl AsyncSocket {
     /// As for [`close`](AsyncSocket::close).
     pub fn close_after_flush(&self) -> io::Result<()> {
         let inner = &self.inner;
-        if self.is_closed() || self.state().is_closing() {
+        if self.is_closed() || self.is_closing() {
             return Ok(());
         }
         let flushed = self.flush_gathered();

@@ -316,6 +316,7 @@ impl Register for AsyncSocket {
         if self.inner.link.is_attached_to(dispatcher) {
             // From now on nobody sends it later.
             self.flush_gathered()?;
+            self.inner.turn.begin(None);
             self.forget_send_buffered();
             self.stop_deadline_timer();
             if self.inner.is_muted.replace(false) {

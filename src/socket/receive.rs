@@ -261,9 +261,14 @@ impl AsyncSocket {
         self.inner.read.get() == ReadSide::Drained && self.inner.link.is_attached() && self.state().wants().watch.read
     }
 
+    /// Which turn of the dispatcher runs; `None` outside of a poll, or without a dispatcher.
+    pub(super) fn current_turn(&self) -> Option<u64> {
+        if self.inner.is_in_turn.get() { self.inner.turn.current() } else { self.inner.link.turn() }
+    }
+
     pub(super) fn turn(&self, reader: Reader) -> Option<u64> {
         match reader {
-            Reader::Turn => self.inner.link.turn(),
+            Reader::Turn => self.current_turn(),
             Reader::Blocking => None,
         }
     }

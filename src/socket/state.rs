@@ -35,6 +35,14 @@ pub(super) enum WriteSide {
     Lingering,
 }
 
+impl WriteSide {
+    /// Whether the program has asked for the close: from then on only what was sent matters, and no handler is
+    /// called.
+    pub(super) fn is_closing(self) -> bool {
+        matches!(self, WriteSide::CloseAfterFlush | WriteSide::Lingering)
+    }
+}
+
 /// Everything that the answer depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct State {
@@ -69,15 +77,9 @@ pub(super) struct Wants {
 }
 
 impl State {
-    /// Whether the program has asked for the close: from then on only what was sent matters, and no handler is
-    /// called.
-    pub(super) fn is_closing(&self) -> bool {
-        matches!(self.write, WriteSide::CloseAfterFlush | WriteSide::Lingering)
-    }
-
     /// Whether the read handler (of a listener: the accept handler) may be called.
     pub(super) fn is_reading(&self) -> bool {
-        self.has_read_handler && !self.is_paused && !self.is_closing()
+        self.has_read_handler && !self.is_paused && !self.write.is_closing()
     }
 
     /// Whether the write handler may be called.
@@ -94,7 +96,7 @@ impl State {
     /// paused. Without a handler it closes the socket: so then not in the middle of what the program sends.
     pub(super) fn is_end_due(&self) -> bool {
         let can_be_told = self.has_close_handler || !self.is_streaming();
-        self.read == ReadSide::Ended && !self.has_unread && !self.is_paused && !self.is_closing() && can_be_told
+        self.read == ReadSide::Ended && !self.has_unread && !self.is_paused && !self.write.is_closing() && can_be_told
     }
 
     pub(super) fn wants(&self) -> Wants {
@@ -122,7 +124,7 @@ impl State {
 
     fn deliver_connected(&self) -> bool {
         let has_bytes = self.has_unread && self.is_reading();
-        let has_news = self.has_news && !self.is_closing();
+        let has_news = self.has_news && !self.write.is_closing();
         self.has_error || has_news || has_bytes || self.is_end_due()
     }
 }
@@ -214,7 +216,7 @@ mod tests {
             let wants = state.wants();
             let quiet = !state.has_error && !state.has_news;
             // Bytes or an end that no handler may take spin, if they count as readiness.
-            if quiet && state.is_paused && !state.is_closing() {
+            if quiet && state.is_paused && !state.write.is_closing() {
                 assert!(!wants.deliver_now, "{state:?}");
                 assert!(!wants.watch.read || state.read == ReadSide::Discarding, "{state:?}");
             }
@@ -222,7 +224,7 @@ mod tests {
                 assert!(!wants.deliver_now, "{state:?}");
             }
             // A closing socket has no handler that could be called.
-            if state.is_closing() && !state.has_error {
+            if state.write.is_closing() && !state.has_error {
                 assert!(!wants.deliver_now, "{state:?}");
             }
             // The end of a stream stays readable for ever.

@@ -79,7 +79,7 @@ impl AsyncSocket {
     }
 
     fn own(&self, dispatcher: &Dispatcher, timer: Timer) {
-        if self.is_closed() || self.state().is_closing() {
+        if self.is_closed() || self.is_closing() {
             dispatcher.cancel(timer);
             return;
         }

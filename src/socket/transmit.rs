@@ -14,6 +14,9 @@ use crate::status::SocketStatus;
 /// So many bytes leave at once, also while the handler that sends them runs: one system call takes no more gladly.
 const GATHERED_MAX: usize = 64 * 1024;
 
+/// A piece of this length leaves at once, behind what was gathered: to copy it costs more than a call of its own.
+const PIECE_LENGTH_MAX: usize = 16 * 1024;
+
 /// So many bytes may wait for each slow peer, however many there are.
 const FAIR_SHARE: usize = 64 * 1024;
 
@@ -89,7 +92,7 @@ impl AsyncSocket {
         let is_open_to_kernel =
             self.is_connected() && !inner.is_send_blocked.get() && inner.noted_error.borrow().is_none();
         let gathered_max = GATHERED_MAX.min(inner.high_water_mark.get());
-        let gathers = inner.link.turn().is_some() && waiting + length < gathered_max;
+        let gathers = length < PIECE_LENGTH_MAX && waiting + length < gathered_max && self.current_turn().is_some();
         if is_open_to_kernel && !gathers {
             return self.send_now(pieces);
         }

@@ -16,6 +16,8 @@ pub(super) const ACCEPT_COST: usize = 1024;
 /// What a socket has taken of the turn that runs.
 #[derive(Default)]
 pub(super) struct Turn {
+    /// The turn in which the socket is served, while it is.
+    current: Cell<Option<u64>>,
     number: Cell<u64>,
     spent: Cell<usize>,
     /// A receive has filled a whole buffer: the kernel has more, for the next turn.
@@ -23,6 +25,16 @@ pub(super) struct Turn {
 }
 
 impl Turn {
+    /// The socket is served in this turn; `None` when it is served no longer.
+    pub(super) fn begin(&self, number: Option<u64>) {
+        self.current.set(number);
+    }
+
+    /// In which turn the socket is served, while its handlers are called.
+    pub(super) fn current(&self) -> Option<u64> {
+        self.current.get()
+    }
+
     /// What is left in the turn of this number. Outside of a poll there is no turn, and no limit.
     pub(super) fn left(&self, number: Option<u64>) -> usize {
         let Some(number) = number else { return usize::MAX };

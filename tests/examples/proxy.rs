@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use selectio_driver::process::{Process, Stream};
-use selectio_driver::{Host, World, cargo, program};
+use selectio_driver::{Host, System, World, cargo, program};
 
 use crate::LIMIT;
 
@@ -23,7 +23,10 @@ const GROWTH_MAX: u64 = 1 << 20;
 fn start(world: World, target: SocketAddr) -> (Process, SocketAddr) {
     let (executable, target) = (cargo::example("proxy", world).expect("it builds"), target.to_string());
     let (mut command, stream) = match world {
-        World::Native => (Command::new(executable), Stream::Stdout),
+        World::Native => {
+            let command = System::chosen().and_then(|it| it.command(&executable)).expect("the system is there");
+            (command, Stream::Stdout)
+        }
         World::Wasm => {
             let host = Host::chosen().and_then(Host::executable).expect("the host builds");
             let mut command = Command::new(host);

@@ -132,7 +132,7 @@ fn an_error_keeps_the_number_and_the_cause_behind_the_name_of_its_operation() {
     let source = error.get_ref().and_then(|named| named.source()).expect("what the platform said");
     let source = source.downcast_ref::<io::Error>().expect("an error of the system's");
     assert_eq!((source.kind(), source.raw_os_error()), (ErrorKind::ConnectionReset, raw_os_error(&error)));
-    assert_eq!(raw_os_error(&error).is_some(), cfg!(any(unix, target_os = "wasi")) && !is_simulated());
+    assert_eq!(raw_os_error(&error).is_some(), cfg!(any(unix, windows, target_os = "wasi")) && !is_simulated());
 }
 
 fn is_simulated() -> bool {

@@ -4,8 +4,6 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use selectio::{AsyncSocket, Backend, Dispatcher};
-use selectio_driver::process::{Process, Stream};
-use selectio_driver::program::{self, World};
 
 #[test]
 fn one_more_than_the_limit_is_refused_until_one_closes() {
@@ -63,8 +61,13 @@ fn a_dispatcher_waits_with_what_it_was_told_and_says_so() {
     }
 }
 
+// It calls cargo, which has to be on the same system.
+#[cfg(unix)]
 #[test]
 fn a_wrong_backend_in_the_environment_ends_a_program_with_the_names_of_the_right_ones() {
+    use selectio_driver::process::{Process, Stream};
+    use selectio_driver::program::{self, World};
+
     let mut echo = program::command("echo", World::Native, "127.0.0.1:0").expect("it builds");
     echo.env("SELECTIO_BACKEND", "kqueue");
     let mut process = Process::start(echo).expect("it starts");

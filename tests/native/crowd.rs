@@ -2,22 +2,12 @@
 
 use std::io::{Read, Write};
 
-use crate::{connect, echo_server, poll_until};
-
-/// Both ends of each connection are in this process. Windows has no such limit.
-fn allow_descriptors(count: u64) {
-    #[cfg(unix)]
-    {
-        let limit = rlimit::increase_nofile_limit(u64::MAX).expect("the limit can be asked for");
-        assert!(limit > count, "this test needs {count} descriptors: raise `ulimit -Hn`");
-    }
-    #[cfg(windows)]
-    let _ = count;
-}
+use crate::{allow_descriptors, connect, echo_server, poll_until};
 
 #[test]
 fn c9_two_thousand_clients_are_served_at_once() {
     const COUNT: usize = 2000;
+    // Both ends of each connection are in this process.
     allow_descriptors(2 * COUNT as u64 + 100);
     let (dispatcher, address) = echo_server();
     let mut clients = Vec::new();

@@ -21,6 +21,7 @@ mod families;
 #[cfg(unix)]
 mod original;
 mod panics;
+#[cfg(unix)]
 mod paths;
 mod remote;
 mod timers;
@@ -66,4 +67,15 @@ fn poll_until(dispatcher: &Dispatcher, what: &str, mut condition: impl FnMut() -
         assert!(Instant::now() < deadline, "in vain: {what}");
         dispatcher.poll(Duration::from_millis(5)).expect("polling works");
     }
+}
+
+/// Raises the limit of the process to its highest value, and says when that is too low. Windows has no such limit.
+fn allow_descriptors(count: u64) {
+    #[cfg(unix)]
+    {
+        let limit = rlimit::increase_nofile_limit(u64::MAX).expect("the limit can be asked for");
+        assert!(limit > count, "this test needs {count} descriptors: raise `ulimit -Hn`");
+    }
+    #[cfg(windows)]
+    let _ = count;
 }

@@ -1,6 +1,5 @@
 //! `cargo xtask bench`: what selectio costs beside other event loops, and how many instructions an event takes.
 
-use std::os::unix::process::CommandExt;
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -8,7 +7,7 @@ use selectio_driver::cargo::{self, WASM_TARGET};
 use selectio_driver::tool::Tool;
 use serde_json::Value;
 
-use crate::toolchain;
+use crate::{hand_over, toolchain};
 
 /// Runs the benchmarks of the package gungraun, whose version is the same.
 const GUNGRAUN_RUNNER: Tool<'_> =
@@ -26,7 +25,7 @@ pub fn run(is_quick: bool) -> Result<ExitCode> {
     let mut command = cargo::command();
     command.args(["run", "--quiet", "--release", "--package", "selectio-bench", "--bin", "selectio-bench", "--"]);
     command.args(is_quick.then_some("--quick"));
-    Err(command.exec()).context("cargo could not be started")
+    hand_over::to(command)
 }
 
 /// Counts the dispatcher's instructions with one registered socket and with many, and compares.

@@ -36,7 +36,7 @@ pub enum Task {
         /// Run the tests of guests on this host, and no others; a host of another project is installed first, once.
         #[arg(long, value_parser = PossibleValuesParser::new(Host::ALL.map(Host::name)).try_map(|name| name.parse::<Host>()))]
         host: Option<Host>,
-        /// Run the native tests that are built for this system, and no others: `wine` is Windows as Wine plays it.
+        /// Run the native tests on one system, without guests: on `this` machine, or on Windows as `wine` plays it.
         #[arg(long, conflicts_with = "host", value_parser = PossibleValuesParser::new(System::ALL.map(System::name)).try_map(|name| name.parse::<System>()))]
         system: Option<System>,
     },

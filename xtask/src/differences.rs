@@ -36,8 +36,10 @@ const WAITALL: &str = "WAITALL fills the first buffer only, and traps at the end
 const NOT_GIVEN: &str = "its command can't give a guest this";
 
 #[rustfmt::skip]
-const WASI_COMMON: [Difference; 31] = [
+const WASI_COMMON: [Difference; 33] = [
     example("line_client::wasm::sends_its_input_over_the_connection_that_the_host_made", NOT_GIVEN),
+    example("proxy::wasm::a_fast_sender_and_a_slow_reader_meet_in_both_directions", NOT_GIVEN),
+    example("proxy::wasm::asked_to_end_it_lets_its_clients_finish", NOT_GIVEN),
     call("clocks::a_clock_that_cannot_be_waited_for_is_its_own_events_error", CALL_FAILS),
     call("clocks::absolute_moments_are_those_of_the_clock_named", NO_REALTIME),
     call("clocks::the_longest_timeout_does_not_overflow", NO_REALTIME),
@@ -78,7 +80,7 @@ const RESET_IS_END: &str = "a connection that was reset reads as one that has en
 
 /// What Wine 8 lacks of Windows.
 #[rustfmt::skip]
-pub const WINE: [Difference; 12] = [
+pub const WINE: [Difference; 14] = [
     Difference {
         binary: "selectio_platform",
         test: "native::options::tests::a_number_that_was_set_is_what_the_kernel_says",
@@ -86,6 +88,7 @@ pub const WINE: [Difference; 12] = [
     },
     portable("contract::c10_a_reset_shows_in_the_directions_asked_for_and_recv_reveals_it", RESET_IS_END),
     portable("datagrams::q35_a_datagram_that_nobody_takes_closes_nothing", "no ICMP message reaches the sender"),
+    portable("errors::an_error_keeps_the_number_and_the_cause_behind_the_name_of_its_operation", RESET_IS_END),
     portable("handlers::a2_an_event_calls_its_own_handlers_and_no_others", RESET_IS_END),
     portable("handlers::a4_an_error_that_a_call_makes_names_that_call", RESET_IS_END),
     portable("lines::a_reset_is_told_once_to_its_own_socket", RESET_IS_END),
@@ -93,6 +96,7 @@ pub const WINE: [Difference; 12] = [
     portable("lines::data_before_a_reset_of_the_sending_side_is_delivered", RESET_IS_END),
     portable("lines::q40_a_reset_before_accept_is_told_by_the_first_read", "a connection that was reset can't be accepted"),
     portable("pitfalls::q12_lines_do_not_depend_on_where_the_segments_end", RESET_IS_END),
+    portable("proxy::when_one_side_is_reset_the_other_is_closed", RESET_IS_END),
     example("chat::native::keeps_to_the_script", RESET_IS_END),
     example("interruption::native::interrupting_ends_it", "Ctrl-C ends a program, whose exit code is 0 then"),
 ];

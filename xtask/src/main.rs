@@ -21,7 +21,6 @@ mod toolchain;
 use std::process::ExitCode;
 
 use command_line::{CommandLine, Task};
-use selectio_driver::System;
 
 /// The exit code of a wrong call.
 const WRONG_CALL: u8 = 2;
@@ -41,7 +40,7 @@ fn main() -> ExitCode {
     let outcome = match task {
         Task::Demo => demo::run(),
         Task::Test { host: Some(host), .. } => guests::run(host),
-        Task::Test { system: Some(System::Wine), .. } => system::run_on_wine(),
+        Task::Test { system: Some(system), .. } => system::run(system),
         Task::Test { .. } => test::run(),
         Task::Serve { example, wasm, listen } => serve::run(&example, wasm, listen),
         Task::Sim { seeds, from } => sim::run(seeds, from),

@@ -1,4 +1,4 @@
-//! `cargo xtask test --system wine`: the native tests, built for Windows and run by Wine.
+//! `cargo xtask test --system`: the native tests on one system, without guests.
 
 use std::process::{Command, ExitCode};
 
@@ -16,74 +16,103 @@ use crate::toolchain;
 const PACKAGES: [&str; 9] =
     ["--package", "selectio", "--package", "selectio-platform", "--lib", "--test", "it", "--test", "native"];
 
-/// The tests that start the examples, which stay on this machine: only the examples are built for Windows.
+/// The tests that start the examples. They stay on this machine: only the examples are built for the other system.
 const DRIVER: [&str; 4] = ["--package", "selectio", "--test", "examples"];
 
 /// The names of those tests of the driver that start native programs and nothing else.
 const NATIVE_EXAMPLES: &str = "native::";
 
-const NAME: &str = "x86_64-pc-windows-gnu on Wine";
+/// What was run, and what came of it.
+struct Ran {
+    name: &'static str,
+    binaries: Vec<Executable>,
+    tally: Tally,
+}
 
 /// Runs the tests of the library and the portable ones, and drives the examples from outside. What Wine is known to
 /// lack has to fail, and nothing else.
-pub fn run_on_wine() -> Result<ExitCode> {
-    toolchain::ensure_target(wine::TARGET)?;
-    let mut tally = Tally::default();
-    let mut binaries = Vec::new();
-    for binary in build_tests(NAME, &[&PACKAGES[..], &["--target", wine::TARGET]].concat())? {
-        tally.extend(run_once_more_if_silent(&binary)?);
-        binaries.push(binary);
+pub fn run(system: System) -> Result<ExitCode> {
+    let mut ran = run_tests(system)?;
+    let differences: &[Difference] = match system {
+        System::This => &[],
+        System::Wine => {
+            wine::shut_down()?;
+            for difference in &differences::WINE_SOMETIMES {
+                ran.take_out(difference);
+            }
+            &differences::WINE
+        }
+    };
+    let mut failures = Vec::new();
+    step(&format!("{}: {} tests have to fail there", ran.name, differences.len()));
+    for difference in differences {
+        if ran.take_out(difference) {
+            println!("{}: {}", difference.test, difference.reason);
+        } else {
+            failures.push(format!("{} no longer differs: strike it from the table", difference.test));
+        }
     }
-    for binary in build_tests("native", &DRIVER)? {
-        let mut command = Command::new(&binary.path);
-        // One after another: when a program is killed, Wine 8 sometimes ends another one.
-        command.args([NATIVE_EXAMPLES, "--test-threads", "1"]).env(system::VARIABLE, System::Wine.name());
-        tally.extend(run_binary(NAME, &binary, command)?);
-        binaries.push(binary);
-    }
-    wine::shut_down()?;
-    for difference in &differences::WINE_SOMETIMES {
-        take_out(&mut tally, &binaries, difference);
-    }
-    let as_expected: Vec<_> = differences::WINE.iter().filter(|it| take_out(&mut tally, &binaries, it)).collect();
-    step("Wine differs from Windows, as expected");
-    for Difference { test, reason, .. } in &as_expected {
-        println!("{test}: {reason}");
-    }
-    let mut failures: Vec<String> = tally.failed.iter().cloned().collect();
-    for Difference { test, .. } in
-        differences::WINE.iter().filter(|it| !as_expected.iter().any(|other| other.test == it.test))
-    {
-        failures.push(format!("{test} no longer differs: strike it from the table"));
-    }
-    let mut ran = tally.clone();
-    let known = differences::WINE.iter().chain(&differences::WINE_SOMETIMES);
-    ran.passed.extend(known.filter_map(|it| name_of(&binaries, it)));
-    failures.extend(only_on_one(&listed_natively()?, NAME, &ran));
+    failures.extend(ran.tally.failed.iter().cloned());
+    failures.extend(only_on_one(&listed_natively()?, ran.name, &ran.with_known(system)));
     println!();
     for failure in &failures {
         println!("failed: {failure}");
     }
-    summarize(NAME, &tally);
-    println!("{} expected differences from Windows, {} failed", as_expected.len(), failures.len());
+    summarize(ran.name, &ran.tally);
+    println!("{} expected differences, {} failed", differences.len(), failures.len());
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_tests(system: System) -> Result<Ran> {
+    let name = match system {
+        System::This => "native",
+        System::Wine => "x86_64-pc-windows-gnu on Wine",
+    };
+    if system == System::Wine {
+        toolchain::ensure_target(wine::TARGET)?;
+    }
+    let mut ran = Ran { name, binaries: Vec::new(), tally: Tally::default() };
+    for binary in build_tests(name, &[&PACKAGES, system.cargo_arguments()].concat())? {
+        ran.tally.extend(run_once_more_if_silent(system, name, &binary)?);
+        ran.binaries.push(binary);
+    }
+    for binary in build_tests("native", &DRIVER)? {
+        let mut command = Command::new(&binary.path);
+        // One after another: when a program is killed, Wine 8 sometimes ends another one.
+        command.args([NATIVE_EXAMPLES, "--test-threads", "1"]).env(system::VARIABLE, system.name());
+        ran.tally.extend(run_binary(name, &binary, command)?);
+        ran.binaries.push(binary);
+    }
+    Ok(ran)
 }
 
 /// One process for the whole binary: Wine 8 fails about one start in 1,600, with code 1 and without a word. Such a one
 /// is started once more.
-fn run_once_more_if_silent(binary: &Executable) -> Result<Tally> {
-    let run = || run_binary(NAME, binary, System::Wine.command(&binary.path)?);
+fn run_once_more_if_silent(system: System, name: &str, binary: &Executable) -> Result<Tally> {
+    let run = || run_binary(name, binary, system.command(&binary.path)?);
     let tally = run()?;
-    if tally.is_silent_failure() { run() } else { Ok(tally) }
+    if system == System::Wine && tally.is_silent_failure() { run() } else { Ok(tally) }
 }
 
-/// Takes a test that failed as expected out of those that failed; whether it did.
-fn take_out(tally: &mut Tally, binaries: &[Executable], difference: &Difference) -> bool {
-    name_of(binaries, difference).is_some_and(|name| tally.failed.remove(&name))
-}
+impl Ran {
+    /// Takes a test that failed as expected out of those that failed; whether it did.
+    fn take_out(&mut self, difference: &Difference) -> bool {
+        self.name_of(difference).is_some_and(|name| self.tally.failed.remove(&name))
+    }
 
-/// What the tally calls the test.
-fn name_of(binaries: &[Executable], difference: &Difference) -> Option<String> {
-    let binary = binaries.iter().find(|it| it.name == difference.binary)?;
-    Some(format!("{} {}: {}", binary.kind, binary.name, difference.test))
+    /// Those that ran, with those that were taken out.
+    fn with_known(&self, system: System) -> Tally {
+        let mut ran = self.tally.clone();
+        if system == System::Wine {
+            let known = differences::WINE.iter().chain(&differences::WINE_SOMETIMES);
+            ran.passed.extend(known.filter_map(|it| self.name_of(it)));
+        }
+        ran
+    }
+
+    /// What the tally calls the test.
+    fn name_of(&self, difference: &Difference) -> Option<String> {
+        let binary = self.binaries.iter().find(|it| it.name == difference.binary)?;
+        Some(format!("{} {}: {}", binary.kind, binary.name, difference.test))
+    }
 }

@@ -82,8 +82,8 @@ const BREAKS: [Break; 22] = [
     at(
         "a connect that has succeeded still runs out of time",
         "socket/connect.rs",
-        "if !self.state().is_closing() {\n                    self.set_deadline(None);",
-        "if !self.state().is_closing() && !BREAK {\n                    self.set_deadline(None);",
+        "if !self.is_closing() {\n                    self.set_deadline(None);",
+        "if !self.is_closing() && !BREAK {\n                    self.set_deadline(None);",
     ),
     at(
         "timers outlive their socket",
@@ -130,14 +130,14 @@ const BREAKS: [Break; 22] = [
     at(
         "a socket that is to close is served on",
         "socket/state.rs",
-        "matches!(self.write, WriteSide::CloseAfterFlush | WriteSide::Lingering)",
-        "!BREAK && matches!(self.write, WriteSide::CloseAfterFlush | WriteSide::Lingering)",
+        "matches!(self, WriteSide::CloseAfterFlush | WriteSide::Lingering)",
+        "!BREAK && matches!(self, WriteSide::CloseAfterFlush | WriteSide::Lingering)",
     ),
     at(
         "a socket that is to close has its task run",
         "socket/events.rs",
-        "!socket.state().is_closing() && socket.call(\"handle_task\"",
-        "(!socket.state().is_closing() || BREAK) && socket.call(\"handle_task\"",
+        "!socket.is_closing() && socket.call(\"handle_task\"",
+        "(!socket.is_closing() || BREAK) && socket.call(\"handle_task\"",
     ),
     at(
         "a client that is turned away costs the listener",

@@ -22,8 +22,8 @@ const LISTS: [usize; 3] = [READ, WRITE, EXCEPT];
 struct Watch {
     key: u64,
     interest: Interest,
-    /// Where the socket is in each list.
-    places: [Option<usize>; 3],
+    /// Where the socket is in each list; 0, which is the place of the count, when it is not there.
+    places: [u32; 3],
     /// What the last wait found: readable and writable.
     found: [bool; 2],
 }
@@ -55,17 +55,17 @@ impl SocketList {
     }
 
     /// Adds a socket and says where it is.
-    fn push(&mut self, socket: RawSocket) -> usize {
+    fn push(&mut self, socket: RawSocket) -> u32 {
         self.words.push(socket);
         self.words[0] += 1;
-        self.words.len() - 1
+        self.words[0] as u32
     }
 
     /// Takes out the socket at `place`, and names the one that has its place now.
-    fn remove(&mut self, place: usize) -> Option<RawSocket> {
-        self.words.swap_remove(place);
+    fn remove(&mut self, place: u32) -> Option<RawSocket> {
+        self.words.swap_remove(place as usize);
         self.words[0] -= 1;
-        self.words.get(place).copied()
+        self.words.get(place as usize).copied()
     }
 }
 
@@ -86,11 +86,11 @@ impl Winsock {
     fn set_member(&mut self, socket: RawSocket, list: usize, is_wanted: bool) {
         let Some(watch) = self.watches.get_mut(&socket) else { return };
         match watch.places[list] {
-            None if is_wanted => watch.places[list] = Some(self.asked[list].push(socket)),
-            Some(place) if !is_wanted => {
-                watch.places[list] = None;
+            0 if is_wanted => watch.places[list] = self.asked[list].push(socket),
+            place @ 1.. if !is_wanted => {
+                watch.places[list] = 0;
                 if let Some(moved) = self.asked[list].remove(place).and_then(|moved| self.watches.get_mut(&moved)) {
-                    moved.places[list] = Some(place);
+                    moved.places[list] = place;
                 }
             }
             _ => {}
@@ -168,7 +168,7 @@ impl Mechanism for Winsock {
         if self.watches.contains_key(&socket) {
             return Err(watched_already());
         }
-        self.watches.insert(socket, Watch { key, interest, places: [None; 3], found: [false; 2] });
+        self.watches.insert(socket, Watch { key, interest, places: [0; 3], found: [false; 2] });
         self.set_interest(socket, interest);
         Ok(())
     }
