@@ -28,8 +28,16 @@ pub(crate) trait Served: Sized {
     fn description(&self) -> String;
 
     /// Calls one of its handlers, if it is set. Answers whether it was.
-    fn call(&self, name: &str, slot: &HandlerSlot<Handler<Self>>, dispatcher: &Dispatcher) -> bool {
-        let result = slot.call(|handler| handler(self, dispatcher));
+    fn call<'a>(
+        &self,
+        name: &str,
+        slot: impl Into<Option<&'a HandlerSlot<Handler<Self>>>>,
+        dispatcher: &Dispatcher,
+    ) -> bool
+    where
+        Self: 'a,
+    {
+        let result = slot.into().and_then(|slot| slot.call(|handler| handler(self, dispatcher)));
         result.is_some_and(|result| {
             self.finish_call(name, result, dispatcher);
             true

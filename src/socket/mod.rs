@@ -32,6 +32,7 @@ use selectio_platform::{Address, Descriptor, Domain, Platform, Protocol, Type, t
 
 use crate::dispatcher::{Dispatcher, Timer};
 use crate::error::{closed, misuse, named};
+use crate::handler::HandlerSlot;
 use crate::id::Id;
 use crate::line_reader::LineReader;
 use crate::open_descriptor::OpenDescriptor;
@@ -303,7 +304,7 @@ impl Register for AsyncSocket {
         self.inner.link.attach(self.inner.clone(), &descriptor, wants.watch, dispatcher)?;
         drop(descriptor);
         if let Some((dispatcher, key)) = self.inner.link.get() {
-            dispatcher.set_has_task(key, self.inner.handlers.task.is_set());
+            dispatcher.set_has_task(key, self.inner.handlers.task().is_some_and(HandlerSlot::is_set));
         }
         self.start_deadline_timer();
         self.note_send_buffered();
