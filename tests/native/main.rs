@@ -23,6 +23,8 @@ mod original;
 mod panics;
 mod paths;
 mod remote;
+#[cfg(target_os = "linux")]
+mod system_calls;
 mod timers;
 mod wakers;
 
