@@ -11,6 +11,7 @@ mod blocking;
 mod calm;
 #[path = "../it/closing.rs"]
 mod closing;
+mod closing_states;
 #[path = "../it/connect.rs"]
 mod connect;
 #[path = "../it/contract.rs"]

@@ -283,6 +283,53 @@ fn what_is_echoed_costs_one_receive_and_one_send_however_many_lines_it_is() {
 }
 
 #[test]
+fn a_peer_that_never_stops_sending_is_received_from_once_in_a_turn() {
+    let network = Network::new(1);
+    let _inside = network.enter();
+    let (dispatcher, _server, clients) = echo(&network, 1);
+    poll(&dispatcher);
+    // No whole number of these lines fills a receive buffer.
+    let text = format!("{}\n", "x".repeat(98)).repeat(10_000);
+    clients[0].send(&text);
+    let (mut length, mut counts) = (0, Vec::new());
+    while length < text.len() {
+        network.keep_trace(0);
+        network.keep_trace(1_000);
+        let before = call_count(&network, "recv");
+        poll(&dispatcher);
+        counts.push(call_count(&network, "recv") - before);
+        length += clients[0].take_received().len();
+    }
+    assert_eq!(length, text.len());
+    assert!(counts.iter().all(|&count| count <= 1), "{counts:?}");
+}
+
+#[test]
+fn a_socket_that_reads_byte_by_byte_keeps_nobody_waiting_either() {
+    let network = Network::new(1);
+    let _inside = network.enter();
+    let (dispatcher, server, clients) = echo(&network, 1);
+    server.set_handle_accept(|server, dispatcher| {
+        while let Some(client) = server.accept()? {
+            client.set_buffered(false);
+            client.set_handle_read(|client, _| client.read_line().map(drop));
+            dispatcher.register(&client)?;
+        }
+        Ok(())
+    });
+    poll(&dispatcher);
+    clients[0].send(vec![b'x'; 5_000]);
+    network.keep_trace(100_000);
+    let mut counts = Vec::new();
+    while counts.iter().sum::<usize>() < 5_000 {
+        let before = call_count(&network, "recv");
+        poll(&dispatcher);
+        counts.push(call_count(&network, "recv") - before);
+    }
+    assert!(counts.iter().all(|&count| count <= 1_024), "each counts as 64 bytes of 64 KiB: {counts:?}");
+}
+
+#[test]
 fn a_listener_without_descriptors_has_one_retry_to_come_however_often_others_close() {
     let network = Network::new(1);
     let _inside = network.enter();
