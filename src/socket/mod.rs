@@ -216,7 +216,8 @@ impl AsyncSocket {
         AsyncSocket { inner: Rc::new(inner) }
     }
 
-    /// Names this socket, for maps and messages: clones of the handle have the same one, no other socket ever has.
+    /// Names this socket, in messages and as the key of a map: clones of the handle have the same one, no other socket
+    /// ever has.
     #[must_use]
     pub fn id(&self) -> Id {
         self.inner.id
