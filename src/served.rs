@@ -27,6 +27,11 @@ pub(crate) trait Served: Sized {
     /// How messages name it.
     fn description(&self) -> String;
 
+    /// Where an error goes that nobody handles.
+    fn lose(&self, error: io::Error, dispatcher: &Dispatcher) {
+        dispatcher.tell(&error);
+    }
+
     /// Calls one of its handlers, if it is set. Answers whether it was.
     fn call<'a>(
         &self,
@@ -53,13 +58,13 @@ pub(crate) trait Served: Sized {
         }
     }
 
-    /// Tells its `handle_error`, then closes it (P13). An error that nobody handles goes to the dispatcher's.
+    /// Tells its `handle_error`, then closes it (P13).
     fn fail(&self, error: io::Error, dispatcher: &Dispatcher) {
         if !self.is_open() {
             return;
         }
         if let Some(error) = self.tell(error, dispatcher) {
-            dispatcher.tell(&error);
+            self.lose(error, dispatcher);
         }
         self.give_up();
     }

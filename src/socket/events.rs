@@ -195,21 +195,13 @@ impl Served for AsyncSocket {
         }
     }
 
-    /// As for everything else, except that the program has lost a listener when nobody handles its error: that comes
-    /// out of the poll.
-    fn fail(&self, error: io::Error, dispatcher: &Dispatcher) {
-        if self.is_closed() {
-            return;
+    /// The program has lost a listener: that comes out of the poll.
+    fn lose(&self, error: io::Error, dispatcher: &Dispatcher) {
+        if self.is_listening() {
+            dispatcher.fail(error);
+        } else {
+            dispatcher.tell(&error);
         }
-        let was_listening = self.is_listening();
-        if let Some(error) = self.tell(error, dispatcher) {
-            if was_listening {
-                dispatcher.fail(error);
-            } else {
-                dispatcher.tell(&error);
-            }
-        }
-        self.give_up();
     }
 }
 
