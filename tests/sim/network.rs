@@ -304,29 +304,50 @@ fn a_peer_that_never_stops_sending_is_received_from_once_in_a_turn() {
     assert!(counts.iter().all(|&count| count <= 1), "{counts:?}");
 }
 
-#[test]
-fn a_socket_that_reads_byte_by_byte_keeps_nobody_waiting_either() {
+/// How often the socket that `prepare` is given receives in each turn, until so many bytes have arrived.
+fn receives_in_each_turn(length: usize, prepare: fn(&AsyncSocket), count_max: usize) -> Vec<usize> {
     let network = Network::new(1);
     let _inside = network.enter();
     let (dispatcher, server, clients) = echo(&network, 1);
-    server.set_handle_accept(|server, dispatcher| {
+    server.set_handle_accept(move |server, dispatcher| {
         while let Some(client) = server.accept()? {
-            client.set_buffered(false);
-            client.set_handle_read(|client, _| client.read_line().map(drop));
+            prepare(&client);
             dispatcher.register(&client)?;
         }
         Ok(())
     });
     poll(&dispatcher);
-    clients[0].send(vec![b'x'; 5_000]);
+    clients[0].send(vec![b'x'; length]);
     network.keep_trace(100_000);
     let mut counts = Vec::new();
-    while counts.iter().sum::<usize>() < 5_000 {
+    while counts.iter().sum::<usize>() < count_max {
         let before = call_count(&network, "recv");
         poll(&dispatcher);
         counts.push(call_count(&network, "recv") - before);
     }
+    counts
+}
+
+#[test]
+fn a_socket_that_reads_byte_by_byte_keeps_nobody_waiting_either() {
+    let prepare = |client: &AsyncSocket| {
+        client.set_buffered(false);
+        client.set_handle_read(|client, _| client.read_line().map(drop));
+    };
+    let counts = receives_in_each_turn(5_000, prepare, 5_000);
     assert!(counts.iter().all(|&count| count <= 1_024), "each counts as 64 bytes of 64 KiB: {counts:?}");
+}
+
+#[test]
+fn lines_and_raw_bytes_share_a_turn() {
+    let prepare = |client: &AsyncSocket| {
+        client.set_handle_read(|client, _| {
+            client.recv(&mut [0; 64 * 1024])?;
+            client.read_line().map(drop)
+        });
+    };
+    let counts = receives_in_each_turn(10 * 64 * 1024, prepare, 10);
+    assert!(counts.iter().all(|&count| count <= 1), "the first has filled its buffer: {counts:?}");
 }
 
 #[test]
