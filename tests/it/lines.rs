@@ -240,6 +240,18 @@ fn reading_without_a_dispatcher_asks_each_time() {
 }
 
 #[test]
+fn what_a_call_from_elsewhere_leaves_unread_is_delivered() {
+    let (world, log) = (World::new(), Log::new());
+    let (socket, client) = world.connect();
+    note_lines(&world, &socket, &log);
+    client.send("one\ntwo\nthree\n");
+    world.wait_for_arrival();
+    let first = socket.read_line().expect("it is open").full().expect("it has arrived");
+    assert_eq!(first, "one");
+    world.poll_until("the others are delivered", || log.len() == 2);
+}
+
+#[test]
 fn reading_in_the_wrong_state_is_refused_with_a_remedy() {
     let world = World::new();
     let error = world.server.read_line().expect_err("it listens");

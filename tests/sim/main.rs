@@ -18,6 +18,7 @@ mod connect;
 mod contract;
 #[path = "../it/conversation.rs"]
 mod conversation;
+mod costs;
 #[path = "../it/datagrams.rs"]
 mod datagrams;
 #[path = "../it/delegate.rs"]
