@@ -1,4 +1,4 @@
-//! The process's limit of open descriptors.
+//! The process's limit of open descriptors, which unix has.
 
 /// Raises the soft limit to the hard one. The usual soft limit of 1,024 is
 /// there for programs that use select(2); this one doesn't.

@@ -4,9 +4,10 @@ use crate::errno::Errno;
 use crate::shutdown::{SHUTDOWN_FD, ShutdownRequest};
 use crate::socket::Socket;
 use crate::stdio::Stdio;
+use selectio_platform::for_hosts::Borrowed;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
 
 /// What a descriptor number of the guest stands for.
 pub(crate) enum Descriptor {
@@ -21,13 +22,13 @@ pub(crate) enum Descriptor {
 }
 
 impl Descriptor {
-    /// The kernel's descriptor, for what is served here.
-    pub(crate) fn kernel_fd(&self) -> Option<BorrowedFd<'_>> {
+    /// What it is waited for with; `None` for what is always ready.
+    pub(crate) fn source(&self) -> io::Result<Option<Borrowed<'_>>> {
         match self {
-            Descriptor::Socket(socket) => Some(socket.as_fd()),
-            Descriptor::Stdio(stdio) => Some(stdio.as_fd()),
-            Descriptor::Shutdown(request) => Some(request.as_fd()),
-            Descriptor::File(_) => None,
+            Descriptor::Socket(socket) => Ok(Some(socket.borrow())),
+            Descriptor::Stdio(stdio) => stdio.source(),
+            Descriptor::Shutdown(request) => Ok(Some(request.borrow())),
+            Descriptor::File(_) => Ok(None),
         }
     }
 }

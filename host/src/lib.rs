@@ -49,9 +49,6 @@
 //!   system call per event. Its hang-up flag says that the peer has closed its side; there may still be
 //!   data to read. A failed descriptor is its own event's error, not the call's.
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("selectio-host uses system calls that only Linux has: build it there");
-
 mod builder;
 mod clock;
 mod descriptors;
@@ -59,7 +56,6 @@ mod errno;
 mod error;
 mod functions;
 mod guest;
-mod inherit;
 mod limits;
 mod memory;
 mod module;
@@ -68,9 +64,8 @@ mod preopen;
 mod run;
 mod shutdown;
 mod socket;
-mod socket_file;
 mod stdio;
-mod sys;
+mod system;
 mod waiting;
 
 pub use builder::HostBuilder;

@@ -1,6 +1,7 @@
 //! The command `selectio`: runs WASI preview1 programs with preopened sockets.
 
 mod command_line;
+#[cfg(unix)]
 mod descriptor_limit;
 mod quantity;
 mod signals;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: command_line::Run) -> Result<i32, Error> {
+    #[cfg(unix)]
     descriptor_limit::raise();
     let sockets = arguments.sockets()?;
     let files = sockets.iter().filter_map(Preopen::file).map(Into::into).collect();

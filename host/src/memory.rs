@@ -5,6 +5,7 @@
 //! goes byte by byte, and refusing what works would help nobody.
 
 use crate::errno::Errno;
+use crate::system::vector::Vector;
 use std::marker::PhantomData;
 use std::ops::Range;
 use wiggle::GuestMemory;
@@ -17,8 +18,6 @@ const VECTORS_MAX: u32 = 1024;
 /// Up to this many buffers need no allocation.
 const VECTORS_INLINE: usize = 8;
 
-const NO_VECTOR: libc::iovec = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
-
 /// A view of the guest's memory for the length of one call.
 pub(crate) struct LinearMemory<'a>(pub(crate) &'a mut [u8]);
 
@@ -28,7 +27,7 @@ pub(crate) struct LinearMemory<'a>(pub(crate) &'a mut [u8]);
 /// that is borrowed for `'a`. Entries may overlap each other, so they are only
 /// ever handed to the kernel and never become Rust slices.
 pub(crate) struct Vectors<'a> {
-    entries: &'a mut [libc::iovec],
+    entries: &'a mut [Vector],
     memory: PhantomData<&'a mut [u8]>,
 }
 
@@ -93,25 +92,24 @@ impl LinearMemory<'_> {
     ) -> Result<T, Errno> {
         let count = count.min(VECTORS_MAX);
         self.records(array, count, 8)?;
-        let mut few = [NO_VECTOR; VECTORS_INLINE];
+        let mut few = [Vector::EMPTY; VECTORS_INLINE];
         let mut many = Vec::new();
         let entries = match few.get_mut(..count as usize) {
             Some(few) => few,
             None => {
-                many.resize(count as usize, NO_VECTOR);
+                many.resize(count as usize, Vector::EMPTY);
                 &mut many[..]
             }
         };
         for (index, entry) in (0..count).zip(entries.iter_mut()) {
             let at = array + 8 * index;
             let range = self.range(self.read_u32(at)?, self.read_u32(at + 4)?)?;
-            entry.iov_len = range.len();
-            entry.iov_base = std::ptr::without_provenance_mut(range.start);
+            *entry = Vector::new(std::ptr::without_provenance_mut(range.start), range.len());
         }
         // Offsets become pointers last, all from one borrow of the memory.
         let base = self.0.as_mut_ptr();
         for entry in entries.iter_mut() {
-            entry.iov_base = base.wrapping_add(entry.iov_base.addr()).cast();
+            *entry = Vector::new(base.wrapping_add(entry.start().addr()), entry.length());
         }
         Ok(operation(&mut Vectors { entries, memory: PhantomData }))
     }
@@ -119,21 +117,21 @@ impl LinearMemory<'_> {
 
 impl Vectors<'_> {
     /// The entries, for a system call.
-    pub(crate) fn entries(&self) -> &[libc::iovec] {
+    pub(crate) fn entries(&self) -> &[Vector] {
         self.entries
     }
 
     /// How many bytes all buffers hold together.
     pub(crate) fn length(&self) -> usize {
-        self.entries.iter().map(|entry| entry.iov_len).sum()
+        self.entries.iter().map(|entry| entry.length()).sum()
     }
 
     /// Cuts the buffers down to their first `length` bytes.
     pub(crate) fn truncate(&mut self, length: usize) {
         let mut left = length;
         for entry in self.entries.iter_mut() {
-            entry.iov_len = entry.iov_len.min(left);
-            left -= entry.iov_len;
+            *entry = Vector::new(entry.start(), entry.length().min(left));
+            left -= entry.length();
         }
     }
 
@@ -141,10 +139,9 @@ impl Vectors<'_> {
     pub(crate) fn advance(&mut self, length: usize) {
         let mut left = length;
         for entry in self.entries.iter_mut() {
-            let step = entry.iov_len.min(left);
+            let step = entry.length().min(left);
             // Stays within the buffer, or one past its end.
-            entry.iov_base = entry.iov_base.cast::<u8>().wrapping_add(step).cast();
-            entry.iov_len -= step;
+            *entry = Vector::new(entry.start().wrapping_add(step), entry.length() - step);
             left -= step;
         }
     }

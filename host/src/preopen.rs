@@ -1,14 +1,14 @@
 //! Sockets that the host opens for the guest.
 
 use crate::error::Error;
-use crate::inherit;
 use crate::socket::{Role, Socket};
-use crate::socket_file::SocketFile;
+use crate::system::socket_file::SocketFile;
+use crate::system::{calls, inherit};
+use selectio_platform::for_hosts::{NO_DELAY_IS_INHERITED, Owned};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// Connections that may wait to be accepted; the kernel lowers it to its own
@@ -21,13 +21,13 @@ const UNNAMED: &str = "unknown";
 /// A socket for the guest, ready for use: it gets the next number from 3 on.
 #[derive(Debug)]
 pub struct Preopen {
-    fd: OwnedFd,
+    fd: Owned,
     role: Role,
     name: Option<String>,
     address: String,
     file: Option<SocketFile>,
-    /// It has TCP_NODELAY, but listened before it had.
-    has_older_connections: bool,
+    /// It listens and has TCP_NODELAY, which what it accepts may lack.
+    passes_on_no_delay: bool,
 }
 
 impl Preopen {
@@ -36,7 +36,8 @@ impl Preopen {
     pub fn tcp_listener(address: &str) -> Result<Preopen, Error> {
         let listener = first_that_works(address, |one| listen(&one.into()))
             .map_err(|error| refusal("a listener on", address, &error))?;
-        Ok(Preopen { has_older_connections: false, ..Preopen::try_from(listener)? })
+        // It had TCP_NODELAY before it listened.
+        Ok(Preopen { passes_on_no_delay: !NO_DELAY_IS_INHERITED, ..Preopen::try_from(listener)? })
     }
 
     /// A TCP connection to an address such as `127.0.0.1:7000` or `localhost:80`.
@@ -47,29 +48,25 @@ impl Preopen {
     }
 
     /// A Unix listener on a path, which is removed when the guest ends. What a
-    /// listener that is gone has left behind there is replaced.
+    /// listener that is gone has left behind there is replaced. Not on Windows.
     pub fn unix_listener(path: impl AsRef<Path>) -> Result<Preopen, Error> {
         let path = path.as_ref();
-        let bound = SocketFile::bind(path).and_then(|(listener, file)| {
-            listener.set_nonblocking(true)?;
-            Ok((listener, file))
-        });
         let address = path.display().to_string();
-        let (listener, file) = bound.map_err(|error| refusal("a listener on", &address, &error))?;
-        Ok(Preopen { file: Some(file), ..Preopen::new(listener.into(), Role::Listener, address) })
+        let (listener, file) = SocketFile::bind(path).map_err(|error| refusal("a listener on", &address, &error))?;
+        Ok(Preopen { file: Some(file), ..Preopen::new(listener, Role::Listener, address) })
     }
 
     /// The sockets that a service manager has opened for this process, as
     /// systemd's socket activation describes them in `LISTEN_PID`,
-    /// `LISTEN_FDS` and `LISTEN_FDNAMES`. They can be taken once.
+    /// `LISTEN_FDS` and `LISTEN_FDNAMES`. They can be taken once. Not on Windows.
     pub fn inherited() -> Result<Vec<Preopen>, Error> {
         let refused =
             |reason: String| Error::Preopen { asked: "the sockets of the service manager".to_owned(), reason };
         let sockets = inherit::take().map_err(refused)?.into_iter();
-        let prepared = sockets.map(|(socket, name)| {
-            let role = inherit::role(&socket)?;
-            let address = inherit::address(&socket, role);
-            let preopen = Preopen::new(socket.into(), role, address);
+        let prepared = sockets.map(|socket| {
+            let role = if socket.is_listener()? { Role::Listener } else { Role::Stream };
+            let (name, address) = (socket.name().to_owned(), socket.address());
+            let preopen = Preopen::new(socket.into_owned(), role, address);
             match name.as_str() {
                 "" | UNNAMED => Ok(preopen),
                 name => preopen.named(name).map_err(|error| error.to_string()),
@@ -79,10 +76,10 @@ impl Preopen {
     }
 
     /// `fd` is non-blocking.
-    fn new(fd: OwnedFd, role: Role, address: String) -> Preopen {
+    fn new(fd: Owned, role: Role, address: String) -> Preopen {
         // It fails for what is not TCP, which has nothing of the kind.
         let is_tcp = SockRef::from(&fd).set_tcp_nodelay(true).is_ok();
-        Preopen { fd, role, name: None, address, file: None, has_older_connections: is_tcp && role == Role::Listener }
+        Preopen { fd, role, name: None, address, file: None, passes_on_no_delay: is_tcp && role == Role::Listener }
     }
 
     /// Lets TCP hold back small amounts of data while others are on their way
@@ -91,7 +88,7 @@ impl Preopen {
     pub fn with_nagle(self) -> Preopen {
         // It fails for what is not TCP, which has nothing of the kind.
         let _ = SockRef::from(&self.fd).set_tcp_nodelay(false);
-        Preopen { has_older_connections: false, ..self }
+        Preopen { passes_on_no_delay: false, ..self }
     }
 
     /// Gives the socket a name, which the guest finds in `LISTEN_FDNAMES`.
@@ -133,7 +130,7 @@ impl Preopen {
     pub(crate) fn into_socket(self) -> Socket {
         let nonblocking = self.role == Role::Listener;
         let socket = Socket::new(self.fd, self.role, nonblocking, self.file);
-        if self.has_older_connections { socket.with_older_connections() } else { socket }
+        if self.passes_on_no_delay { socket.passing_on_no_delay() } else { socket }
     }
 }
 
@@ -189,9 +186,9 @@ fn first_that_works<T>(address: &str, attempt: impl Fn(SocketAddr) -> io::Result
 fn listen(address: &SockAddr) -> io::Result<TcpListener> {
     let domain = Domain::from(i32::from(address.family()));
     let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
+    calls::prepare_listener(&socket)?;
     socket.bind(address)?;
-    // Before the first connection comes: on Linux what is accepted inherits it.
+    // Before the first connection comes: on some systems what is accepted inherits it.
     socket.set_tcp_nodelay(true)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

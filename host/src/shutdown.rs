@@ -7,10 +7,9 @@
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::memory::Vectors;
-use crate::sys;
-use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use crate::system::calls;
+use selectio_platform::for_hosts::{self, Borrowed, Owned, Writer};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -41,24 +40,18 @@ pub struct ShutdownRequest(Arc<Shared>);
 /// Both ends live together, so that the guest's never reports a hang-up.
 #[derive(Debug)]
 struct Shared {
-    sender: UnixStream,
-    receiver: UnixStream,
+    sender: Writer,
+    receiver: Owned,
     is_awaited: AtomicBool,
 }
 
 impl ShutdownRequest {
     /// Needs two descriptors of the process.
     pub fn new() -> Result<ShutdownRequest, Error> {
-        let pair = || {
-            let (sender, receiver) = UnixStream::pair()?;
-            sender.set_nonblocking(true)?;
-            receiver.set_nonblocking(true)?;
-            Ok(Shared { sender, receiver, is_awaited: AtomicBool::new(false) })
-        };
-        let shared = pair().map_err(|error: io::Error| Error::Host {
+        let (receiver, sender) = for_hosts::pair().map_err(|error| Error::Host {
             reason: format!("requests to end can't be passed to the program: {error}"),
         })?;
-        Ok(ShutdownRequest(Arc::new(shared)))
+        Ok(ShutdownRequest(Arc::new(Shared { sender, receiver, is_awaited: AtomicBool::new(false) })))
     }
 
     /// Asks the guest to end, if it has ever waited for such requests in
@@ -81,13 +74,11 @@ impl ShutdownRequest {
     /// Reads the number of one signal.
     pub(crate) fn read(&self, vectors: &mut Vectors<'_>) -> Result<usize, Errno> {
         vectors.truncate(1);
-        Ok(sys::read(self.as_fd(), vectors)?)
+        Ok(calls::read(self.borrow(), vectors)?)
     }
-}
 
-impl AsFd for ShutdownRequest {
     /// The end that the guest reads.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.receiver.as_fd()
+    pub(crate) fn borrow(&self) -> Borrowed<'_> {
+        calls::borrow(&self.0.receiver)
     }
 }

@@ -2,13 +2,16 @@
 
 use crate::errno::{self, Errno};
 use crate::memory::Vectors;
-use crate::socket_file::SocketFile;
-use crate::sys;
+use crate::system::calls;
+use crate::system::readiness::Readiness;
+use crate::system::socket_file::SocketFile;
 use crate::waiting::{Deadline, Failure};
+use selectio_platform::Interest;
+use selectio_platform::for_hosts::{Borrowed, NO_DELAY_IS_INHERITED, Owned};
 use socket2::SockRef;
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::net::Shutdown;
 
 /// What a socket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,40 +27,45 @@ pub(crate) enum Role {
 /// To the kernel it is always non-blocking. Blocking is what the guest sees
 /// while it has not set its own flag: the host waits on its behalf.
 pub(crate) struct Socket {
-    fd: OwnedFd,
+    fd: Owned,
     pub(crate) role: Role,
     /// The guest's own NONBLOCK flag.
     pub(crate) nonblocking: bool,
-    /// Connections may be waiting that are older than this listener's
-    /// TCP_NODELAY. The kernel gives a connection what the listener had when the
-    /// connection came, so these lack it.
-    has_older_connections: Cell<bool>,
+    /// This listener has TCP_NODELAY, and the connection that comes next may lack
+    /// it. Some kernels give a connection what the listener had when it came, so
+    /// those that are older than the listener's do, and others give it none.
+    passes_on_no_delay: Cell<bool>,
     /// Removed with the socket.
     _file: Option<SocketFile>,
 }
 
 impl Socket {
     /// `fd` must be non-blocking already.
-    pub(crate) fn new(fd: OwnedFd, role: Role, nonblocking: bool, file: Option<SocketFile>) -> Socket {
-        Socket { fd, role, nonblocking, has_older_connections: Cell::new(false), _file: file }
+    pub(crate) fn new(fd: Owned, role: Role, nonblocking: bool, file: Option<SocketFile>) -> Socket {
+        Socket { fd, role, nonblocking, passes_on_no_delay: Cell::new(false), _file: file }
     }
 
-    /// A listener that has got its TCP_NODELAY when it listened already.
-    pub(crate) fn with_older_connections(mut self) -> Socket {
-        self.has_older_connections = Cell::new(true);
+    /// A listener whose TCP_NODELAY is for connections that may lack it.
+    pub(crate) fn passing_on_no_delay(mut self) -> Socket {
+        self.passes_on_no_delay = Cell::new(true);
         self
+    }
+
+    /// The kernel's descriptor.
+    pub(crate) fn borrow(&self) -> Borrowed<'_> {
+        calls::borrow(&self.fd)
     }
 
     /// Accepts a connection, whose guest flag is `nonblocking`.
     pub(crate) fn accept(&self, nonblocking: bool, deadline: &Deadline) -> Result<Socket, Failure> {
-        let fd = self.patiently(libc::POLLIN, deadline, || {
-            let accepted = sys::accept(self.as_fd());
-            if would_block(&accepted) {
-                self.has_older_connections.set(false);
+        let fd = self.patiently(Interest::READ, deadline, || {
+            let accepted = calls::accept(self.borrow());
+            if NO_DELAY_IS_INHERITED && would_block(&accepted) {
+                self.passes_on_no_delay.set(false);
             }
             accepted.map_err(errno::accept_error)
         })?;
-        if self.has_older_connections.get() {
+        if self.passes_on_no_delay.get() {
             // It was possible for the listener. Should it fail, the connection is only slower.
             let _ = SockRef::from(&fd).set_tcp_nodelay(true);
         }
@@ -66,8 +74,7 @@ impl Socket {
 
     /// Receives what is there, or waits for it.
     pub(crate) fn receive(&self, vectors: &mut Vectors<'_>, peek: bool, deadline: &Deadline) -> Result<usize, Failure> {
-        let flags = if peek { libc::MSG_PEEK } else { 0 };
-        self.patiently(libc::POLLIN, deadline, || sys::receive(self.as_fd(), vectors, flags))
+        self.patiently(Interest::READ, deadline, || calls::receive(self.borrow(), vectors, peek))
     }
 
     /// Receives until the buffers are full, or the stream ends.
@@ -79,9 +86,9 @@ impl Socket {
         let mut last = received;
         while !self.nonblocking && last > 0 && vectors.length() > last {
             vectors.advance(last);
-            let events = deadline.wait(self.as_fd(), libc::POLLIN)?;
+            let readiness = deadline.wait(self.borrow(), Interest::READ)?;
             // The kernel reports an error once: leave it for the next call.
-            if events & libc::POLLERR != 0 {
+            if readiness == Readiness::Failed {
                 break;
             }
             last = self.receive(vectors, false, deadline)?;
@@ -94,7 +101,7 @@ impl Socket {
     pub(crate) fn send(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
         let mut sent = 0;
         loop {
-            let step = self.patiently(libc::POLLOUT, deadline, || sys::send(self.as_fd(), vectors));
+            let step = self.patiently(Interest::WRITE, deadline, || calls::send(self.borrow(), vectors));
             match step {
                 Ok(step) => {
                     sent += step;
@@ -110,16 +117,16 @@ impl Socket {
         }
     }
 
-    /// Shuts down one direction or both (`SHUT_RD`, `SHUT_WR`, `SHUT_RDWR`).
-    pub(crate) fn shutdown(&self, how: i32) -> Result<(), Errno> {
-        Ok(sys::shutdown(self.as_fd(), how)?)
+    /// Shuts down one direction or both.
+    pub(crate) fn shutdown(&self, how: Shutdown) -> Result<(), Errno> {
+        Ok(SockRef::from(&self.fd).shutdown(how)?)
     }
 
     /// Makes the call until it does not fail for want of readiness, waiting in
     /// between; once only on a non-blocking socket.
     fn patiently<T>(
         &self,
-        events: i16,
+        interest: Interest,
         deadline: &Deadline,
         mut call: impl FnMut() -> io::Result<T>,
     ) -> Result<T, Failure> {
@@ -128,17 +135,11 @@ impl Socket {
             if !would_block(&result) || self.nonblocking {
                 return result.map_err(|error| Errno::from(error).into());
             }
-            deadline.wait(self.as_fd(), events)?;
+            deadline.wait(self.borrow(), interest)?;
         }
     }
 }
 
 fn would_block<T>(result: &io::Result<T>) -> bool {
     result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
 }

@@ -6,20 +6,17 @@
 
 use crate::errno::Errno;
 use crate::memory::Vectors;
-use crate::sys;
+use crate::system::calls;
+use crate::system::readiness::Readiness;
+use crate::system::stdio::Stream;
 use crate::waiting::{Deadline, Failure};
-use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, BorrowedFd};
+use selectio_platform::Interest;
+use selectio_platform::for_hosts::Borrowed;
+use std::io;
 use std::time::Duration;
 
 /// The most that a pipe takes without blocking once it reports to be writable.
 const PIPE_ATOMIC: usize = 4096;
-
-enum Stream {
-    Input(io::Stdin),
-    Output(io::Stdout),
-    Error(io::Stderr),
-}
 
 /// One of the three standard streams.
 pub(crate) struct Stdio {
@@ -31,8 +28,7 @@ pub(crate) struct Stdio {
 impl Stdio {
     /// The three, in the order of their numbers.
     pub(crate) fn all() -> [Stdio; 3] {
-        [Stream::Input(io::stdin()), Stream::Output(io::stdout()), Stream::Error(io::stderr())]
-            .map(|stream| Stdio { stream, nonblocking: false })
+        Stream::all().map(|stream| Stdio { stream, nonblocking: false })
     }
 
     pub(crate) fn is_input(&self) -> bool {
@@ -40,7 +36,12 @@ impl Stdio {
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
-        self.as_fd().is_terminal()
+        self.stream.is_terminal()
+    }
+
+    /// What it is waited for with; `None` where it is always ready.
+    pub(crate) fn source(&self) -> io::Result<Option<Borrowed<'_>>> {
+        self.stream.source()
     }
 
     pub(crate) fn read(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
@@ -48,12 +49,12 @@ impl Stdio {
             return Err(Errno::BADF.into());
         }
         if self.may_not_block(deadline) {
-            self.ready(libc::POLLIN, deadline)?;
+            self.ready(Interest::READ, deadline)?;
         }
         loop {
-            match sys::read(self.as_fd(), vectors) {
+            match self.stream.read(vectors) {
                 Err(error) if self.should_wait(&error) => {
-                    deadline.wait(self.as_fd(), libc::POLLIN)?;
+                    self.wait(Interest::READ, deadline)?;
                 }
                 result => return result.map_err(|error| Errno::from(error).into()),
             }
@@ -65,13 +66,13 @@ impl Stdio {
             return Err(Errno::BADF.into());
         }
         if self.may_not_block(deadline) {
-            self.ready(libc::POLLOUT, deadline)?;
+            self.ready(Interest::WRITE, deadline)?;
             vectors.truncate(PIPE_ATOMIC);
         }
         loop {
-            match sys::write(self.as_fd(), vectors) {
+            match self.stream.write(vectors) {
                 Err(error) if self.should_wait(&error) => {
-                    deadline.wait(self.as_fd(), libc::POLLOUT)?;
+                    self.wait(Interest::WRITE, deadline)?;
                 }
                 result => return result.map_err(|error| Errno::from(error).into()),
             }
@@ -84,29 +85,27 @@ impl Stdio {
         self.nonblocking || deadline.is_set()
     }
 
-    fn ready(&self, events: i16, deadline: &Deadline) -> Result<(), Failure> {
+    fn ready(&self, interest: Interest, deadline: &Deadline) -> Result<(), Failure> {
         if !self.nonblocking {
-            return deadline.wait(self.as_fd(), events).map(drop);
+            return self.wait(interest, deadline);
         }
+        let Some(source) = self.source().map_err(Errno::from)? else { return Ok(()) };
         let now = Some(Duration::ZERO);
-        match sys::wait_for_one(self.as_fd(), events, now).map_err(Errno::from)? {
-            0 => Err(Errno::AGAIN.into()),
-            _ => Ok(()),
+        match calls::wait_for_one(source, interest, now).map_err(Errno::from)? {
+            Readiness::None => Err(Errno::AGAIN.into()),
+            Readiness::Ready | Readiness::Failed => Ok(()),
+        }
+    }
+
+    fn wait(&self, interest: Interest, deadline: &Deadline) -> Result<(), Failure> {
+        match self.source().map_err(Errno::from)? {
+            Some(source) => deadline.wait(source, interest).map(drop),
+            None => Ok(()),
         }
     }
 
     /// Whoever started the host may have made the descriptor non-blocking.
     fn should_wait(&self, error: &io::Error) -> bool {
         error.kind() == io::ErrorKind::WouldBlock && !self.nonblocking
-    }
-}
-
-impl AsFd for Stdio {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.stream {
-            Stream::Input(input) => input.as_fd(),
-            Stream::Output(output) => output.as_fd(),
-            Stream::Error(error) => error.as_fd(),
-        }
     }
 }

@@ -2,8 +2,10 @@
 
 use crate::errno::Errno;
 use crate::error::Stop;
-use crate::sys;
-use std::os::fd::BorrowedFd;
+use crate::system::calls;
+use crate::system::readiness::Readiness;
+use selectio_platform::Interest;
+use selectio_platform::for_hosts::Borrowed;
 use std::time::{Duration, Instant};
 
 /// How a host function fails: a number for the guest, or the end of the guest.
@@ -41,13 +43,12 @@ impl Deadline {
         }
     }
 
-    /// Waits until `fd` has one of `events`, an error or a hang-up, and returns
-    /// which.
-    pub(crate) fn wait(&self, fd: BorrowedFd<'_>, events: i16) -> Result<i16, Failure> {
+    /// Waits until `fd` is ready, and returns how; never [`Readiness::None`].
+    pub(crate) fn wait(&self, fd: Borrowed<'_>, interest: Interest) -> Result<Readiness, Failure> {
         loop {
             let left = self.left()?;
-            let ready = sys::wait_for_one(fd, events, left).map_err(Errno::from)?;
-            if ready != 0 {
+            let ready = calls::wait_for_one(fd, interest, left).map_err(Errno::from)?;
+            if ready != Readiness::None {
                 return Ok(ready);
             }
         }

@@ -67,8 +67,7 @@ pub use types::{
 cfg_if::cfg_if! {
     if #[cfg(any(unix, windows))] {
         mod native;
-        #[cfg(unix)]
-        pub use native::FdSelector;
+        pub use native::for_hosts;
 
         fn of_target() -> Rc<dyn Platform> {
             Rc::new(native::Native)

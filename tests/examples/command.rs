@@ -1,13 +1,12 @@
 //! The command `selectio`, called by hand.
 
-use std::process::Command;
-
-use selectio_driver::cargo;
+use selectio_driver::{System, cargo};
 
 use crate::Ended;
 
 fn selectio(arguments: &[&str]) -> Ended {
-    let mut command = Command::new(cargo::host().expect("the host builds"));
+    let host = cargo::host().expect("the host builds");
+    let mut command = System::chosen().and_then(|system| system.command(&host)).expect("the system is there");
     command.args(arguments);
     Ended::of(command)
 }

@@ -26,7 +26,11 @@ pub enum Task {
     /// Builds examples/chat.rs natively and for wasm32-wasip1, starts both, the second as a guest of `selectio run`,
     /// and lets three clients play the same script against each. Prints the transcripts side by side and a verdict:
     /// `identical: N lines` with exit code 0, or the lines that differ with exit code 1.
-    Demo,
+    Demo {
+        /// What both run on: `this` machine, or Windows as `wine` plays it.
+        #[arg(long, value_parser = PossibleValuesParser::new(System::ALL.map(System::name)).try_map(|name| name.parse::<System>()))]
+        system: Option<System>,
+    },
     /// Run all tests: native ones, portable ones in both worlds, and the examples driven from outside.
     ///
     /// Closes with the number of tests on each target. Fails if a test fails, or if the portable tests that ran
@@ -36,7 +40,8 @@ pub enum Task {
         /// Run the tests of guests on this host, and no others; a host of another project is installed first, once.
         #[arg(long, value_parser = PossibleValuesParser::new(Host::ALL.map(Host::name)).try_map(|name| name.parse::<Host>()))]
         host: Option<Host>,
-        /// Run the native tests on one system, without guests: on `this` machine, or on Windows as `wine` plays it.
+        /// Run the tests on one system: the native ones on `this` machine, or on Windows as `wine` plays it, there with
+        /// those of guests of a host that is built for it.
         #[arg(long, conflicts_with = "host", value_parser = PossibleValuesParser::new(System::ALL.map(System::name)).try_map(|name| name.parse::<System>()))]
         system: Option<System>,
     },

@@ -1,20 +1,36 @@
 //! `cargo xtask demo`: one program, two worlds, the same conversation.
 
-use std::process::ExitCode;
+use std::env;
+use std::process::{Command, ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use selectio_driver::cargo::WASM_TARGET;
 use selectio_driver::transcript::{self, Transcript, Verdict};
-use selectio_driver::{Program, World, conversation};
+use selectio_driver::{Program, System, World, conversation, system, wine};
 
+use crate::hand_over;
 use crate::table::side_by_side;
 use crate::toolchain;
+
+/// Does it once more, with everything on `system`.
+pub fn run_on(system: System) -> Result<ExitCode> {
+    let mut again = Command::new(env::current_exe().context("the path of this program is unknown")?);
+    again.arg("demo").env(system::VARIABLE, system.name());
+    hand_over::to(again)
+}
 
 /// Plays the conversation in both worlds and compares. The exit code is the verdict.
 pub fn run() -> Result<ExitCode> {
     toolchain::ensure_target(WASM_TARGET)?;
+    let is_on_wine = System::chosen()? == System::Wine;
+    if is_on_wine {
+        toolchain::ensure_target(wine::TARGET)?;
+    }
     let (native_heading, native) = play(World::Native)?;
     let (wasm_heading, wasm) = play(World::Wasm)?;
+    if is_on_wine {
+        wine::shut_down()?;
+    }
 
     println!("\n{}", side_by_side([&native_heading, &wasm_heading], &native.lines, &wasm.lines));
     let mut as_expected = true;
@@ -43,7 +59,11 @@ fn play(world: World) -> Result<(String, Transcript)> {
     let program = Program::start("chat", world, &[])?;
     eprintln!("example chat ({world}) listens on {}; three clients play the script", program.address);
     let transcript = conversation::play(program.address);
-    Ok((format!("{world}, {}", program.address), transcript))
+    let place = match System::chosen()? {
+        System::This => "",
+        System::Wine => " on Wine",
+    };
+    Ok((format!("{world}{place}, {}", program.address), transcript))
 }
 
 fn line(transcript: &Transcript, index: usize) -> &str {

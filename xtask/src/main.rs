@@ -38,7 +38,8 @@ fn main() -> ExitCode {
         }
     };
     let outcome = match task {
-        Task::Demo => demo::run(),
+        Task::Demo { system: Some(system) } => demo::run_on(system),
+        Task::Demo { system: None } => demo::run(),
         Task::Test { host: Some(host), .. } => guests::run(host),
         Task::Test { system: Some(system), .. } => system::run(system),
         Task::Test { .. } => test::run(),

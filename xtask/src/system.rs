@@ -1,26 +1,29 @@
-//! `cargo xtask test --system`: the native tests on one system, without guests.
+//! `cargo xtask test --system`: the tests on one system.
 
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
-use selectio_driver::cargo::Executable;
-use selectio_driver::{System, system, wine};
+use selectio_driver::cargo::{Executable, WASM_TARGET};
+use selectio_driver::{Host, System, system, wine};
 
-use crate::differences::{self, Difference};
+use crate::differences::{self, Difference, Known};
 use crate::guests::listed_natively;
 use crate::tally::Tally;
-use crate::test::{build_tests, only_on_one, run_binary, step, summarize};
+use crate::test::{build_tests, guest_command, on, only_on_one, run_binary, step, summarize, wasm_packages};
 use crate::toolchain;
 
 /// The tests that need nothing but themselves.
 const PACKAGES: [&str; 9] =
     ["--package", "selectio", "--package", "selectio-platform", "--lib", "--test", "it", "--test", "native"];
 
-/// The tests that start the examples. They stay on this machine: only the examples are built for the other system.
+/// The tests that start the examples. They stay on this machine: only the examples, or the host of those that are
+/// guests, are built for the other system.
 const DRIVER: [&str; 4] = ["--package", "selectio", "--test", "examples"];
 
 /// The names of those tests of the driver that start native programs and nothing else.
-const NATIVE_EXAMPLES: &str = "native::";
+const NATIVE_EXAMPLES: [&str; 1] = ["native::"];
+/// The names of those that start the host.
+const GUEST_EXAMPLES: [&str; 2] = ["wasm::", "command::"];
 
 /// What was run, and what came of it.
 struct Ran {
@@ -29,60 +32,53 @@ struct Ran {
     tally: Tally,
 }
 
-/// Runs the tests of the library and the portable ones, and drives the examples from outside. What Wine is known to
-/// lack has to fail, and nothing else.
+/// Runs the tests of the library and the portable ones, and drives the examples from outside; on Wine all that guests
+/// can be tested by as well, with a host that is built for Windows. What Wine is known to lack has to fail, and nothing
+/// else.
 pub fn run(system: System) -> Result<ExitCode> {
-    let mut ran = run_tests(system)?;
-    let differences: &[Difference] = match system {
-        System::This => &[],
+    let mut verdicts = Vec::new();
+    match system {
+        System::This => verdicts.push(Verdict::of(run_native(system, "native")?, &Known::default())?),
         System::Wine => {
+            toolchain::ensure_target(wine::TARGET)?;
+            toolchain::ensure_target(WASM_TARGET)?;
+            verdicts.push(Verdict::of(run_native(system, "x86_64-pc-windows-gnu on Wine")?, &differences::WINE)?);
+            verdicts.push(Verdict::of(run_guests(system, "wasm32-wasip1 on Wine")?, &differences::WINE_GUESTS)?);
             wine::shut_down()?;
-            for difference in &differences::WINE_SOMETIMES {
-                ran.take_out(difference);
-            }
-            &differences::WINE
-        }
-    };
-    let mut failures = Vec::new();
-    step(&format!("{}: {} tests have to fail there", ran.name, differences.len()));
-    for difference in differences {
-        if ran.take_out(difference) {
-            println!("{}: {}", difference.test, difference.reason);
-        } else {
-            failures.push(format!("{} no longer differs: strike it from the table", difference.test));
         }
     }
-    failures.extend(ran.tally.failed.iter().cloned());
-    failures.extend(only_on_one(&listed_natively()?, ran.name, &ran.with_known(system)));
     println!();
-    for failure in &failures {
+    for failure in verdicts.iter().flat_map(|verdict| &verdict.failures) {
         println!("failed: {failure}");
     }
-    summarize(ran.name, &ran.tally);
-    println!("{} expected differences, {} failed", differences.len(), failures.len());
-    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    for Verdict { ran, expected_count, failures } in &verdicts {
+        summarize(ran.name, &ran.tally);
+        println!("{expected_count} expected differences, {} failed", failures.len());
+    }
+    let has_failed = verdicts.iter().any(|verdict| !verdict.failures.is_empty());
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn run_tests(system: System) -> Result<Ran> {
-    let name = match system {
-        System::This => "native",
-        System::Wine => "x86_64-pc-windows-gnu on Wine",
-    };
-    if system == System::Wine {
-        toolchain::ensure_target(wine::TARGET)?;
-    }
+fn run_native(system: System, name: &'static str) -> Result<Ran> {
     let mut ran = Ran { name, binaries: Vec::new(), tally: Tally::default() };
     for binary in build_tests(name, &[&PACKAGES, system.cargo_arguments()].concat())? {
         ran.tally.extend(run_once_more_if_silent(system, name, &binary)?);
         ran.binaries.push(binary);
     }
-    for binary in build_tests("native", &DRIVER)? {
-        let mut command = Command::new(&binary.path);
-        // One after another: when a program is killed, Wine 8 sometimes ends another one.
-        command.args([NATIVE_EXAMPLES, "--test-threads", "1"]).env(system::VARIABLE, system.name());
+    ran.drive_examples(system, &NATIVE_EXAMPLES)?;
+    Ok(ran)
+}
+
+/// Each test in a process of its own, so this takes some minutes.
+fn run_guests(system: System, name: &'static str) -> Result<Ran> {
+    let mut ran = Ran { name, binaries: Vec::new(), tally: Tally::default() };
+    for binary in build_tests(WASM_TARGET, &wasm_packages(Host::Selectio))? {
+        let mut command = on(Host::Selectio, guest_command(&binary)?);
+        command.env(system::VARIABLE, system.name());
         ran.tally.extend(run_binary(name, &binary, command)?);
         ran.binaries.push(binary);
     }
+    ran.drive_examples(system, &GUEST_EXAMPLES)?;
     Ok(ran)
 }
 
@@ -95,24 +91,54 @@ fn run_once_more_if_silent(system: System, name: &str, binary: &Executable) -> R
 }
 
 impl Ran {
+    /// Runs those tests of the driver whose names contain one of `names`.
+    fn drive_examples(&mut self, system: System, names: &[&str]) -> Result<()> {
+        for binary in build_tests("native", &DRIVER)? {
+            let mut command = Command::new(&binary.path);
+            // One after another: when a program is killed, Wine 8 sometimes ends another one.
+            command.args(names).args(["--test-threads", "1"]).env(system::VARIABLE, system.name());
+            self.tally.extend(run_binary(self.name, &binary, command)?);
+            self.binaries.push(binary);
+        }
+        Ok(())
+    }
+
     /// Takes a test that failed as expected out of those that failed; whether it did.
     fn take_out(&mut self, difference: &Difference) -> bool {
         self.name_of(difference).is_some_and(|name| self.tally.failed.remove(&name))
-    }
-
-    /// Those that ran, with those that were taken out.
-    fn with_known(&self, system: System) -> Tally {
-        let mut ran = self.tally.clone();
-        if system == System::Wine {
-            let known = differences::WINE.iter().chain(&differences::WINE_SOMETIMES);
-            ran.passed.extend(known.filter_map(|it| self.name_of(it)));
-        }
-        ran
     }
 
     /// What the tally calls the test.
     fn name_of(&self, difference: &Difference) -> Option<String> {
         let binary = self.binaries.iter().find(|it| it.name == difference.binary)?;
         Some(format!("{} {}: {}", binary.kind, binary.name, difference.test))
+    }
+}
+
+/// What ran, beside what is known.
+struct Verdict {
+    ran: Ran,
+    expected_count: usize,
+    failures: Vec<String>,
+}
+
+impl Verdict {
+    fn of(mut ran: Ran, known: &Known) -> Result<Verdict> {
+        let all = ran.tally.clone();
+        for difference in known.sometimes {
+            ran.take_out(difference);
+        }
+        let mut failures = Vec::new();
+        step(&format!("{}: {} tests have to fail there", ran.name, known.always.len()));
+        for difference in known.always {
+            if ran.take_out(difference) {
+                println!("{}: {}", difference.test, difference.reason);
+            } else {
+                failures.push(format!("{}: {} no longer differs: strike it from the table", ran.name, difference.test));
+            }
+        }
+        failures.extend(ran.tally.failed.iter().map(|name| format!("{}: {name}", ran.name)));
+        failures.extend(only_on_one(&listed_natively()?, ran.name, &all));
+        Ok(Verdict { ran, expected_count: known.always.len(), failures })
     }
 }

@@ -125,22 +125,32 @@ fn run_on_backend(backend: &Backend) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Runs the tests that are built for guests.
+/// Runs the tests that are built for guests, and the examples in the documentation.
 pub fn run_wasm(host: Host) -> Result<Tally> {
-    let runner = env::current_exe().context("the path of this program is unknown")?;
+    let packages = wasm_packages(host);
+    let mut tally = Tally::default();
+    for binary in build_tests(WASM_TARGET, &packages)? {
+        tally.extend(run_binary(WASM_TARGET, &binary, on(host, guest_command(&binary)?))?);
+    }
+    tally.extend(run_documentation_tests(WASM_TARGET, &packages)?);
+    Ok(tally)
+}
+
+/// What the tests of guests are built from.
+pub fn wasm_packages(host: Host) -> Vec<&'static str> {
     let mut packages = WASM_PACKAGE.to_vec();
     if host.is_interpreter() {
         // Some tests compute so much that they would take a minute there.
         packages.push("--release");
     }
-    let mut tally = Tally::default();
-    for binary in build_tests(WASM_TARGET, &packages)? {
-        let mut command = Command::new(&runner);
-        command.arg("runner").arg(&binary.path);
-        tally.extend(run_binary(WASM_TARGET, &binary, on(host, command))?);
-    }
-    tally.extend(run_documentation_tests(WASM_TARGET, &packages)?);
-    Ok(tally)
+    packages
+}
+
+/// The command that runs a test binary as guest.
+pub fn guest_command(binary: &Executable) -> Result<Command> {
+    let mut command = Command::new(env::current_exe().context("the path of this program is unknown")?);
+    command.arg("runner").arg(&binary.path);
+    Ok(command)
 }
 
 fn run_in_javascript(engine: Engine) -> Result<Tally> {

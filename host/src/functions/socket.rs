@@ -6,6 +6,7 @@ use crate::errno::Errno;
 use crate::guest::Guest;
 use crate::memory::LinearMemory;
 use crate::waiting::Failure;
+use std::net::Shutdown;
 use wasmtime::{Caller, Linker, Result};
 
 /// The only descriptor flag that means something to a socket.
@@ -98,9 +99,9 @@ fn sock_send(
 fn sock_shutdown(_memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, how: u32) -> Result<(), Failure> {
     let socket = guest.descriptors.socket(fd)?;
     let how = match how {
-        SHUT_READ => libc::SHUT_RD,
-        SHUT_WRITE => libc::SHUT_WR,
-        SHUT_BOTH => libc::SHUT_RDWR,
+        SHUT_READ => Shutdown::Read,
+        SHUT_WRITE => Shutdown::Write,
+        SHUT_BOTH => Shutdown::Both,
         _ => return Err(Errno::INVAL.into()),
     };
     Ok(socket.shutdown(how)?)

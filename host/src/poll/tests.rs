@@ -8,8 +8,8 @@ use crate::errno::Errno;
 use crate::socket::{Role, Socket};
 use crate::waiting::Deadline;
 use selectio_platform::change_note::{ChangeNote, END, link};
+use selectio_platform::for_hosts::{Writer, pair};
 use std::io::Write;
-use std::os::unix::net::UnixStream;
 
 const ADDRESS: u32 = 65_536;
 const COUNT: usize = 20_000;
@@ -33,7 +33,7 @@ fn clock() -> Record {
 struct Scene {
     waits: Waits,
     descriptors: Descriptors,
-    peers: [UnixStream; 2],
+    peers: [Writer; 2],
     array: Vec<Record>,
     wait: u64,
 }
@@ -41,9 +41,9 @@ struct Scene {
 impl Scene {
     /// All subscriptions are for the first connection, and the array was waited for once.
     fn new() -> Scene {
-        let pairs = [(); 2].map(|()| UnixStream::pair().unwrap());
+        let pairs = [(); 2].map(|()| pair().unwrap());
         let [(first, first_peer), (second, second_peer)] = pairs;
-        let sockets = [first, second].map(|near| Socket::new(near.into(), Role::Stream, true, None));
+        let sockets = [first, second].map(|near| Socket::new(near, Role::Stream, true, None));
         let mut array = vec![clock()];
         array.extend((1..COUNT as u64).map(|userdata| read(FIRST, userdata)));
         let mut scene = Scene {
@@ -200,7 +200,7 @@ fn a_number_that_is_closed_and_opened_again_between_two_waits_is_the_new_socket(
     let closed = scene.descriptors.remove(FIRST).unwrap();
     scene.waits.forget(FIRST, &closed);
     drop(closed);
-    assert_eq!(scene.descriptors.insert(Descriptor::Socket(Socket::new(near.into(), Role::Stream, true, None))), FIRST);
+    assert_eq!(scene.descriptors.insert(Descriptor::Socket(Socket::new(near, Role::Stream, true, None))), FIRST);
     scene.waits.note_opened(FIRST);
     scene.note(&[]);
     assert_eq!(scene.poll(ADDRESS), (1, vec![]));

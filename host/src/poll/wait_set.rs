@@ -164,7 +164,7 @@ impl WaitSet {
 
     /// To be called before the number `fd` stands for something else than `descriptor`.
     pub(crate) fn forget(&mut self, fd: u32, descriptor: &Descriptor) {
-        self.watches.forget(fd, descriptor.kernel_fd());
+        self.watches.forget(fd, descriptor);
     }
 
     /// To be called when the number `fd` stands for something.

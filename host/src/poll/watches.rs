@@ -3,10 +3,10 @@
 use super::subscription::Outcome;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
-use selectio_platform::{FdSelector, Found, Interest};
+use selectio_platform::for_hosts::{Borrowed, FdSelector};
+use selectio_platform::{Found, Interest};
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 /// The end of a chain of subscriptions.
@@ -19,7 +19,7 @@ enum State {
     InKernel,
     /// As above, but for reading only: a request to end can't be written to.
     ReadOnlyInKernel,
-    /// A file.
+    /// A file, for one.
     AlwaysReady,
     Failed(Errno),
 }
@@ -127,15 +127,15 @@ impl Watches {
         self.links.truncate(length);
     }
 
-    /// To be called before the number stands for something else, while `kernel_fd` is what it stands for.
-    pub(crate) fn forget(&mut self, fd: u32, kernel_fd: Option<BorrowedFd<'_>>) {
+    /// To be called before the number stands for something else, while `descriptor` is what it stands for.
+    pub(crate) fn forget(&mut self, fd: u32, descriptor: &Descriptor) {
         let Some(&index) = self.by_fd.get(&fd) else { return };
         let watch = &mut self.watches[index as usize];
         if watch.is_registered
-            && let Some(kernel_fd) = kernel_fd
+            && let Ok(Some(source)) = descriptor.source()
         {
             // It fails only for what is not there, which is the aim.
-            let _ = self.selector.remove(kernel_fd);
+            let _ = self.selector.remove(source);
             watch.is_registered = false;
         }
         self.note_stale(index);
@@ -162,19 +162,20 @@ impl Watches {
     fn look_at(&mut self, index: u32, descriptors: &Descriptors) {
         let watch = &mut self.watches[index as usize];
         let descriptor = descriptors.get(watch.fd);
-        watch.state = match descriptor {
-            Ok(Descriptor::Socket(_) | Descriptor::Stdio(_)) => State::InKernel,
-            Ok(Descriptor::Shutdown(request)) => {
+        let source = descriptor.and_then(|descriptor| Ok(descriptor.source()?));
+        watch.state = match (descriptor, &source) {
+            (Ok(Descriptor::Shutdown(request)), _) => {
                 if watch.readers > 0 {
                     request.note_awaited();
                 }
                 State::ReadOnlyInKernel
             }
-            Ok(Descriptor::File(_)) => State::AlwaysReady,
-            Err(error) => State::Failed(error),
+            (_, Ok(Some(_))) => State::InKernel,
+            (_, Ok(None)) => State::AlwaysReady,
+            (_, &Err(error)) => State::Failed(error),
         };
-        if let Some(kernel_fd) = descriptor.ok().and_then(Descriptor::kernel_fd)
-            && let Err(error) = watch.register(index, &mut self.selector, kernel_fd)
+        if let Ok(Some(source)) = source
+            && let Err(error) = watch.register(index, &mut self.selector, source)
         {
             // The kernel's limit of watches, or its memory: this one's own error, and tried again with the next wait.
             watch.state = State::Failed(error.into());
@@ -309,14 +310,14 @@ impl Watch {
     }
 
     /// Tells the selector what is wanted; `index` is what it answers with.
-    fn register(&mut self, index: u32, selector: &mut FdSelector, kernel_fd: BorrowedFd<'_>) -> io::Result<()> {
+    fn register(&mut self, index: u32, selector: &mut FdSelector, source: Borrowed<'_>) -> io::Result<()> {
         let wanted = self.wanted();
         match (self.is_registered, wanted.is_none()) {
             (false, true) => return Ok(()),
-            (false, false) => selector.add(kernel_fd, index.into(), wanted)?,
+            (false, false) => selector.add(source, index.into(), wanted)?,
             // It fails only for what is not there, which is the aim.
-            (true, true) => selector.remove(kernel_fd).unwrap_or(()),
-            (true, false) => selector.modify(kernel_fd, wanted)?,
+            (true, true) => selector.remove(source).unwrap_or(()),
+            (true, false) => selector.modify(source, wanted)?,
         }
         self.is_registered = !wanted.is_none();
         Ok(())

@@ -9,7 +9,7 @@ use crate::error::{connection_gone, exhausted};
 
 /// Whether the kernel gives an accepted connection the TCP_NODELAY of its listener. Those not named here may do so
 /// too, but don't say it.
-const NO_DELAY_IS_INHERITED: bool = cfg!(any(
+pub const NO_DELAY_IS_INHERITED: bool = cfg!(any(
     target_os = "linux",
     target_os = "android",
     target_os = "freebsd",

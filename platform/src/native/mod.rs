@@ -2,6 +2,7 @@
 //! is here; where unix and Windows differ, each has its own in a folder.
 
 mod accept;
+pub mod for_hosts;
 mod options;
 mod selector;
 mod sockets;
@@ -10,7 +11,6 @@ mod waker;
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod unix;
-        pub use selector::FdSelector;
         use unix as system;
     } else {
         mod windows;
@@ -25,7 +25,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use system::{activation, pair, signals, socket_file, stdin, syscalls};
+use system::{Borrowed, activation, pair, signals, socket_file, stdin, syscalls};
 
 use crate::{
     Address, Backend, Caps, Connect, Descriptor, Domain, IntegerOption, Interest, Platform, Preopen, Protocol,

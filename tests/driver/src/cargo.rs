@@ -82,9 +82,10 @@ pub fn example(name: &str, world: World) -> Result<PathBuf> {
     build_once(&format!("example {name} ({world})"), &arguments)
 }
 
-/// Builds the command `selectio`, the host, once for each process.
+/// Builds the command `selectio`, the host, for the chosen system, once for each process.
 pub fn host() -> Result<PathBuf> {
-    let arguments = ["build", "--release", "--package", "selectio-host", "--bin", "selectio"];
+    let mut arguments = vec!["build", "--release", "--package", "selectio-host", "--bin", "selectio"];
+    arguments.extend(System::chosen()?.cargo_arguments());
     build_once("the host (the first time, Wasmtime takes some minutes)", &arguments)
 }
 

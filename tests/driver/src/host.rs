@@ -9,6 +9,7 @@ use std::str::FromStr;
 use anyhow::{Result, anyhow};
 
 use crate::cargo;
+use crate::system::System;
 use crate::tool::Tool;
 
 /// The variable of the environment that names the host for tests and for `cargo run`.
@@ -72,7 +73,11 @@ impl Host {
 
     /// The command that runs `module` with a listener on each address of `listen`. The guest's arguments follow.
     pub fn command(self, module: &Path, listen: &[String]) -> Result<Command> {
-        let mut command = Command::new(self.executable()?);
+        let executable = self.executable()?;
+        let mut command = match self {
+            Host::Selectio => System::chosen()?.command(&executable)?,
+            Host::Wasmtime46 | Host::Wasmi => Command::new(executable),
+        };
         command.arg("run");
         match self {
             Host::Selectio | Host::Wasmi => {

@@ -1,4 +1,4 @@
-//! The systems that native programs are built for and run on.
+//! The systems that native programs and the host are built for and run on.
 
 use std::env;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::wine;
 /// The variable of the environment that names the system for tests.
 pub const VARIABLE: &str = "SELECTIO_TEST_SYSTEM";
 
-/// Something that runs native programs.
+/// Something that runs native programs, and the host with its guests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
     /// This machine.

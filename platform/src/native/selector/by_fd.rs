@@ -2,10 +2,10 @@
 //! that runs other programs.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-use super::{AnyMechanism, system_default};
+use super::{AnyMechanism, number, system_default};
+use crate::native::Borrowed;
 use crate::{Found, Interest};
 
 /// A [`Selector`](crate::Selector) for descriptors that the caller keeps.
@@ -28,24 +28,24 @@ impl FdSelector {
     ///
     /// # Errors
     /// Those that it names.
-    pub fn add(&mut self, fd: BorrowedFd<'_>, key: u64, interest: Interest) -> io::Result<()> {
-        self.0.add(fd.as_raw_fd(), key, interest)
+    pub fn add(&mut self, fd: Borrowed<'_>, key: u64, interest: Interest) -> io::Result<()> {
+        self.0.add(number(fd), key, interest)
     }
 
     /// As [`Selector::modify`](crate::Selector::modify).
     ///
     /// # Errors
     /// Those that it names.
-    pub fn modify(&mut self, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<()> {
-        self.0.modify(fd.as_raw_fd(), interest)
+    pub fn modify(&mut self, fd: Borrowed<'_>, interest: Interest) -> io::Result<()> {
+        self.0.modify(number(fd), interest)
     }
 
     /// As [`Selector::remove`](crate::Selector::remove).
     ///
     /// # Errors
     /// Those that it names.
-    pub fn remove(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.0.remove(fd.as_raw_fd())
+    pub fn remove(&mut self, fd: Borrowed<'_>) -> io::Result<()> {
+        self.0.remove(number(fd))
     }
 
     /// As [`Selector::select`](crate::Selector::select).

@@ -4,6 +4,7 @@
 //! each a file of their own, and `winsock` is the `select` of Windows; `polling` adapts the crate of that name, which knows the other systems' mechanisms; `moving`
 //! starts with `select` and goes on with another one.
 
+mod by_fd;
 #[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod moving;
 mod polling;
@@ -16,26 +17,27 @@ use std::ffi::OsStr;
 use std::io;
 use std::time::{Duration, Instant};
 
+pub use by_fd::FdSelector;
+
+use super::Borrowed;
 use crate::{Backend, Descriptor, Found, Interest, Selector};
 
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
-        mod by_fd;
         pub mod fd_set;
         mod select;
         mod single;
 
         use std::os::fd::{AsRawFd, RawFd};
 
-        pub use by_fd::FdSelector;
         use select::Select;
         pub use single::wait;
 
         /// How the system names what is watched.
         type Source = RawFd;
 
-        fn source(descriptor: &Descriptor) -> io::Result<Source> {
-            Ok(descriptor.fd()?.as_raw_fd())
+        fn number(borrowed: Borrowed<'_>) -> Source {
+            borrowed.as_raw_fd()
         }
     } else {
         mod winsock;
@@ -48,8 +50,8 @@ cfg_if::cfg_if! {
         /// How the system names what is watched.
         type Source = RawSocket;
 
-        fn source(descriptor: &Descriptor) -> io::Result<Source> {
-            Ok(descriptor.fd()?.as_raw_socket())
+        fn number(borrowed: Borrowed<'_>) -> Source {
+            borrowed.as_raw_socket()
         }
     }
 }
@@ -87,6 +89,10 @@ cfg_if::cfg_if! {
             Err(crate::error::no_such_backend(Backend::Epoll, "this system"))
         }
     }
+}
+
+fn source(descriptor: &Descriptor) -> io::Result<Source> {
+    Ok(number(descriptor.fd()?))
 }
 
 /// Chooses the backend where the program doesn't, so that the same tests run on each.

@@ -10,5 +10,7 @@ pub mod syscalls;
 
 /// What the system calls its options and errors.
 pub use libc as names;
+/// The same, lent.
+pub use std::os::fd::BorrowedFd as Borrowed;
 /// What owns an open socket.
 pub use std::os::fd::OwnedFd as Owned;

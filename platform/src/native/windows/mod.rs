@@ -8,6 +8,8 @@ pub mod socket_file;
 pub mod stdin;
 pub mod syscalls;
 
+/// The same, lent.
+pub use std::os::windows::io::BorrowedSocket as Borrowed;
 /// What owns an open socket.
 pub use std::os::windows::io::OwnedSocket as Owned;
 /// What the system calls its options and errors.

@@ -1,5 +1,6 @@
 //! The file of a Unix listener.
 
+use selectio_platform::for_hosts::Owned;
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -9,9 +10,9 @@ use std::path::{Path, PathBuf};
 pub(crate) struct SocketFile(PathBuf);
 
 impl SocketFile {
-    /// Binds a listener. A file that no one listens on any more is replaced:
+    /// Binds a listener, which is non-blocking. A file that no one listens on any more is replaced:
     /// a process that is killed leaves one behind.
-    pub(crate) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    pub(crate) fn bind(path: &Path) -> io::Result<(Owned, SocketFile)> {
         let listener = match UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && abandoned(path) => {
                 std::fs::remove_file(path)?;
@@ -19,7 +20,9 @@ impl SocketFile {
             }
             result => result?,
         };
-        Ok((listener, SocketFile(path.to_owned())))
+        let file = SocketFile(path.to_owned());
+        listener.set_nonblocking(true)?;
+        Ok((listener.into(), file))
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -1,0 +1,8 @@
+//! Linux, macOS, FreeBSD and illumos.
+
+pub(crate) mod calls;
+pub(crate) mod errors;
+pub(crate) mod inherit;
+pub(crate) mod socket_file;
+pub(crate) mod stdio;
+pub(crate) mod vector;

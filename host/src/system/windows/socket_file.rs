@@ -1,0 +1,21 @@
+//! Unix sockets, which have a file: not on this system.
+
+use selectio_platform::for_hosts::Owned;
+use std::io;
+use std::path::Path;
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) enum SocketFile {}
+
+impl SocketFile {
+    /// Always refused.
+    pub(crate) fn bind(_path: &Path) -> io::Result<(Owned, SocketFile)> {
+        let text = "Windows has no Unix sockets that can be waited for; use --tcplisten 127.0.0.1:0";
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        match *self {}
+    }
+}
