@@ -196,7 +196,7 @@ fn a_list_that_does_not_end_or_names_what_is_not_there_counts_for_nothing() {
 #[test]
 fn a_number_that_is_closed_and_opened_again_between_two_waits_is_the_new_socket() {
     let mut scene = Scene::new();
-    let (near, mut far) = UnixStream::pair().unwrap();
+    let (near, mut far) = pair().unwrap();
     let closed = scene.descriptors.remove(FIRST).unwrap();
     scene.waits.forget(FIRST, &closed);
     drop(closed);
