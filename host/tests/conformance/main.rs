@@ -2,16 +2,22 @@
 //! behaviour each, against peers on loopback.
 
 mod clocks;
-mod command;
 mod descriptors;
 mod functions;
 mod guest;
 mod hostile;
 mod limits;
-mod nagle;
 mod notes;
 mod other_host;
 mod poll;
-mod shutdown;
 mod sockets;
+
+// These start the command and look at it from outside, with programs and files that Linux has.
+#[cfg(target_os = "linux")]
+mod command;
+#[cfg(target_os = "linux")]
+mod nagle;
+#[cfg(target_os = "linux")]
+mod shutdown;
+#[cfg(target_os = "linux")]
 mod std_guest;
