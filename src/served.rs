@@ -27,9 +27,22 @@ pub(crate) trait Served: Sized {
     /// How messages name it.
     fn description(&self) -> String;
 
+    /// Where an error goes that nobody handles.
+    fn lose(&self, error: io::Error, dispatcher: &Dispatcher) {
+        dispatcher.tell(&error);
+    }
+
     /// Calls one of its handlers, if it is set. Answers whether it was.
-    fn call(&self, name: &str, slot: &HandlerSlot<Handler<Self>>, dispatcher: &Dispatcher) -> bool {
-        let result = slot.call(|handler| handler(self, dispatcher));
+    fn call<'a>(
+        &self,
+        name: &str,
+        slot: impl Into<Option<&'a HandlerSlot<Handler<Self>>>>,
+        dispatcher: &Dispatcher,
+    ) -> bool
+    where
+        Self: 'a,
+    {
+        let result = slot.into().and_then(|slot| slot.call(|handler| handler(self, dispatcher)));
         result.is_some_and(|result| {
             self.finish_call(name, result, dispatcher);
             true
@@ -45,13 +58,13 @@ pub(crate) trait Served: Sized {
         }
     }
 
-    /// Tells its `handle_error`, then closes it (P13). An error that nobody handles goes to the dispatcher's.
+    /// Tells its `handle_error`, then closes it (P13).
     fn fail(&self, error: io::Error, dispatcher: &Dispatcher) {
         if !self.is_open() {
             return;
         }
         if let Some(error) = self.tell(error, dispatcher) {
-            dispatcher.tell(&error);
+            self.lose(error, dispatcher);
         }
         self.give_up();
     }

@@ -116,7 +116,8 @@ impl Delegate {
         Delegate { inner: Rc::new(inner) }
     }
 
-    /// Names this delegate, for maps and messages: clones of the handle have the same one, nothing else ever has.
+    /// Names this delegate, in messages and as the key of a map: clones of the handle have the same one, nothing else
+    /// ever has.
     #[must_use]
     pub fn id(&self) -> Id {
         self.inner.id

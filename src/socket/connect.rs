@@ -212,7 +212,7 @@ impl AsyncSocket {
         self.is_connected()
             && !self.is_closing()
             && self.inner.is_connect_untold.replace(false)
-            && self.call("handle_connect", &self.inner.handlers.connect, dispatcher)
+            && self.call("handle_connect", self.inner.handlers.connect(), dispatcher)
     }
 
     /// The address that is being tried has not answered in time.

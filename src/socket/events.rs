@@ -18,17 +18,17 @@ impl AsyncSocket {
     /// What the socket is doing, for the question what it wants.
     pub(super) fn state(&self) -> State {
         let inner = &self.inner;
-        let is_listening = self.is_listening();
-        let read_handler = if is_listening { &inner.handlers.accept } else { &inner.handlers.read };
+        let read_handler = if self.is_listening() { inner.handlers.accept() } else { Some(&inner.handlers.read) };
         let has_error = inner.noted_error.borrow().is_some();
         State {
             status: self.status(),
             read: inner.read.get(),
             write: inner.write.get(),
-            has_read_handler: read_handler.is_set(),
+            has_read_handler: read_handler.is_some_and(HandlerSlot::is_set),
             has_write_handler: inner.handlers.write.is_set(),
-            has_close_handler: inner.handlers.close.is_set(),
-            waits_for_drain: inner.handlers.drain.is_set() && (inner.is_full.get() || inner.is_drain_due.get()),
+            has_close_handler: inner.handlers.close().is_some_and(HandlerSlot::is_set),
+            waits_for_drain: (inner.is_full.get() || inner.is_drain_due.get())
+                && inner.handlers.drain().is_some_and(HandlerSlot::is_set),
             is_paused: inner.is_paused.get() || inner.is_muted.get(),
             has_unread: inner.reader.borrow().has_unread(),
             is_send_blocked: inner.is_send_blocked.get(),
@@ -104,7 +104,7 @@ impl AsyncSocket {
         }
         if self.inner.is_drain_due.get() && self.is_served(key) {
             self.inner.is_drain_due.set(false);
-            was_called |= self.call("handle_drain", &self.inner.handlers.drain, dispatcher);
+            was_called |= self.call("handle_drain", self.inner.handlers.drain(), dispatcher);
         }
         was_called
     }
@@ -125,7 +125,7 @@ impl AsyncSocket {
             return false;
         }
         self.inner.read.set(ReadSide::Told);
-        if !self.call("handle_close", &self.inner.handlers.close, dispatcher) {
+        if !self.call("handle_close", self.inner.handlers.close(), dispatcher) {
             // Nobody else wants to go on with it. What others send to it from now on has nobody to reach.
             self.inner.is_given_up.set(true);
             let result = self.close_after_flush();
@@ -195,21 +195,13 @@ impl Served for AsyncSocket {
         }
     }
 
-    /// As for everything else, except that the program has lost a listener when nobody handles its error: that comes
-    /// out of the poll.
-    fn fail(&self, error: io::Error, dispatcher: &Dispatcher) {
-        if self.is_closed() {
-            return;
+    /// The program has lost a listener: that comes out of the poll.
+    fn lose(&self, error: io::Error, dispatcher: &Dispatcher) {
+        if self.is_listening() {
+            dispatcher.fail(error);
+        } else {
+            dispatcher.tell(&error);
         }
-        let was_listening = self.is_listening();
-        if let Some(error) = self.tell(error, dispatcher) {
-            if was_listening {
-                dispatcher.fail(error);
-            } else {
-                dispatcher.tell(&error);
-            }
-        }
-        self.give_up();
     }
 }
 
@@ -234,7 +226,7 @@ impl Source for Inner {
     fn run_task(self: Rc<Self>, dispatcher: &Dispatcher) {
         let socket = AsyncSocket { inner: self };
         socket.take_turn(dispatcher, || {
-            !socket.is_closing() && socket.call("handle_task", &socket.inner.handlers.task, dispatcher)
+            !socket.is_closing() && socket.call("handle_task", socket.inner.handlers.task(), dispatcher)
         });
     }
 

@@ -14,6 +14,7 @@ use super::state::{ReadSide, WriteSide};
 use crate::buffer_pool::{give_receive_buffer, take_receive_buffer};
 use crate::dispatcher::Dispatcher;
 use crate::error::{closed, in_operation, named};
+use crate::handler::HandlerSlot;
 use crate::served::Served;
 use crate::status::SocketStatus;
 
@@ -56,7 +57,7 @@ impl AsyncSocket {
         inner.noted_error.take();
         inner.file.take();
         let closed = descriptor.map_or(Ok(()), |descriptor| inner.descriptor.close(descriptor));
-        let gone = inner.handlers.gone.take();
+        let gone = inner.handlers.gone().and_then(HandlerSlot::take);
         // Handlers may own this very socket: without them nothing keeps it alive.
         inner.handlers.clear();
         if let (Some(mut gone), Some((dispatcher, _))) = (gone, dispatcher) {

@@ -1,5 +1,6 @@
 //! The handlers of a socket: what the dispatcher calls, and how they are set.
 
+use std::cell::OnceCell;
 use std::io;
 
 use crate::dispatcher::Dispatcher;
@@ -7,26 +8,64 @@ use crate::handler::HandlerSlot;
 use crate::served::{ErrorHandler, Handler, Served};
 use crate::socket::AsyncSocket;
 
+type Slot = HandlerSlot<Handler<AsyncSocket>>;
+
 #[derive(Default)]
 pub(super) struct Handlers {
-    pub(super) read: HandlerSlot<Handler<AsyncSocket>>,
-    pub(super) write: HandlerSlot<Handler<AsyncSocket>>,
-    pub(super) drain: HandlerSlot<Handler<AsyncSocket>>,
-    pub(super) accept: HandlerSlot<Handler<AsyncSocket>>,
-    pub(super) connect: HandlerSlot<Handler<AsyncSocket>>,
-    pub(super) close: HandlerSlot<Handler<AsyncSocket>>,
-    pub(super) gone: HandlerSlot<Handler<AsyncSocket>>,
+    pub(super) read: Slot,
+    pub(super) write: Slot,
     pub(super) error: HandlerSlot<ErrorHandler<AsyncSocket>>,
-    pub(super) task: HandlerSlot<Handler<AsyncSocket>>,
+    /// Most connections have none of these, and of connections there are many.
+    others: OnceCell<Box<OtherHandlers>>,
+}
+
+#[derive(Default)]
+struct OtherHandlers {
+    accept: Slot,
+    connect: Slot,
+    drain: Slot,
+    close: Slot,
+    gone: Slot,
+    task: Slot,
 }
 
 impl Handlers {
+    pub(super) fn accept(&self) -> Option<&Slot> {
+        self.others.get().map(|others| &others.accept)
+    }
+
+    pub(super) fn connect(&self) -> Option<&Slot> {
+        self.others.get().map(|others| &others.connect)
+    }
+
+    pub(super) fn drain(&self) -> Option<&Slot> {
+        self.others.get().map(|others| &others.drain)
+    }
+
+    pub(super) fn close(&self) -> Option<&Slot> {
+        self.others.get().map(|others| &others.close)
+    }
+
+    pub(super) fn gone(&self) -> Option<&Slot> {
+        self.others.get().map(|others| &others.gone)
+    }
+
+    pub(super) fn task(&self) -> Option<&Slot> {
+        self.others.get().map(|others| &others.task)
+    }
+
+    fn others(&self) -> &OtherHandlers {
+        self.others.get_or_init(Box::default)
+    }
+
     pub(super) fn clear(&self) {
-        for slot in [&self.read, &self.write, &self.drain, &self.accept, &self.connect, &self.close, &self.task] {
-            slot.clear();
-        }
-        self.gone.clear();
+        self.read.clear();
+        self.write.clear();
         self.error.clear();
+        if let Some(others) = self.others.get() {
+            let OtherHandlers { accept, connect, drain, close, gone, task } = &**others;
+            [accept, connect, drain, close, gone, task].into_iter().for_each(Slot::clear);
+        }
     }
 }
 
@@ -63,27 +102,27 @@ impl AsyncSocket {
     /// Called once each time that back-pressure ends: the send buffer was
     /// [full](AsyncSocket::is_send_buffer_full), and now no more bytes wait than the low water mark.
     pub fn set_handle_drain(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
-        self.set(|handlers| handlers.drain.set(Box::new(handler)));
+        self.set(|handlers| handlers.others().drain.set(Box::new(handler)));
     }
 
     /// Called on a listening socket when a connection waits. An error that it returns after it has accepted a client
     /// is about that client: it is told, and the listener goes on.
     #[doc(alias = "handleAccept")]
     pub fn set_handle_accept(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
-        self.set(|handlers| handlers.accept.set(Box::new(handler)));
+        self.set(|handlers| handlers.others().accept.set(Box::new(handler)));
     }
 
     /// Called once when a connect has succeeded. One that failed goes to `handle_error`.
     #[doc(alias = "handleConnect")]
     pub fn set_handle_connect(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
-        self.set(|handlers| handlers.connect.set(Box::new(handler)));
+        self.set(|handlers| handlers.others().connect.set(Box::new(handler)));
     }
 
     /// Called once, after a read has seen that the peer sends nothing more and everything was read. Sending
     /// still works, and with this handler the socket is open until the program closes it. Without it, the socket is
     /// closed as soon as its last bytes are sent, and no write handler is set nor a drain handler waited for.
     pub fn set_handle_close(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
-        self.set(|handlers| handlers.close.set(Box::new(handler)));
+        self.set(|handlers| handlers.others().close.set(Box::new(handler)));
     }
 
     /// Called once when the socket is gone, however it went: closed by the program, by its peer, for an error. It
@@ -92,7 +131,7 @@ impl AsyncSocket {
     /// that sends nothing never hears of it. A socket that is registered nowhere is closed by the program alone, and
     /// nobody is called.
     pub fn set_handle_gone(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
-        self.set(|handlers| handlers.gone.set(Box::new(handler)));
+        self.set(|handlers| handlers.others().gone.set(Box::new(handler)));
     }
 
     /// Called with what went wrong, just before the socket is closed for it. Without this handler the error goes to
@@ -106,7 +145,7 @@ impl AsyncSocket {
     /// Called once in every poll, after the events.
     #[doc(alias = "handleTask")]
     pub fn set_handle_task(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
-        self.set(|handlers| handlers.task.set(Box::new(handler)));
+        self.set(|handlers| handlers.others().task.set(Box::new(handler)));
         if let (false, Some((dispatcher, key))) = (self.is_closed(), self.inner.link.get()) {
             dispatcher.set_has_task(key, true);
         }

@@ -191,7 +191,7 @@ impl AsyncSocket {
     pub(super) fn serve_accept(&self, dispatcher: &Dispatcher) -> bool {
         self.inner.has_accepted.set(false);
         self.inner.is_broken.set(false);
-        let result = self.inner.handlers.accept.call(|handler| handler(self, dispatcher));
+        let result = self.inner.handlers.accept().and_then(|slot| slot.call(|handler| handler(self, dispatcher)));
         match result {
             None => false,
             Some(Err(error)) if self.inner.has_accepted.get() && !self.inner.is_broken.get() => {

@@ -32,6 +32,7 @@ use selectio_platform::{Address, Descriptor, Domain, Platform, Protocol, Type, t
 
 use crate::dispatcher::{Dispatcher, Timer};
 use crate::error::{closed, misuse, named};
+use crate::handler::HandlerSlot;
 use crate::id::Id;
 use crate::line_reader::LineReader;
 use crate::open_descriptor::OpenDescriptor;
@@ -215,7 +216,8 @@ impl AsyncSocket {
         AsyncSocket { inner: Rc::new(inner) }
     }
 
-    /// Names this socket, for maps and messages: clones of the handle have the same one, no other socket ever has.
+    /// Names this socket, in messages and as the key of a map: clones of the handle have the same one, no other socket
+    /// ever has.
     #[must_use]
     pub fn id(&self) -> Id {
         self.inner.id
@@ -303,7 +305,7 @@ impl Register for AsyncSocket {
         self.inner.link.attach(self.inner.clone(), &descriptor, wants.watch, dispatcher)?;
         drop(descriptor);
         if let Some((dispatcher, key)) = self.inner.link.get() {
-            dispatcher.set_has_task(key, self.inner.handlers.task.is_set());
+            dispatcher.set_has_task(key, self.inner.handlers.task().is_some_and(HandlerSlot::is_set));
         }
         self.start_deadline_timer();
         self.note_send_buffered();

@@ -1,12 +1,14 @@
 //! `echo`: every line comes back.
 
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use selectio_driver::World;
-use selectio_driver::client::Client;
+use selectio_driver::client::{Client, Received};
+use selectio_driver::process::Stream;
+use selectio_driver::{Host, World};
 
-use crate::{connect, expect_end, expect_line, start};
+use crate::{LIMIT, connect, expect_end, expect_line, start};
 
 in_both_worlds!(
     lines_come_back,
@@ -14,6 +16,7 @@ in_both_worlds!(
     a_long_line,
     everything_comes_back_after_a_half_close,
     clients_one_after_another,
+    an_error_that_nobody_handles_is_one_line_on_standard_error,
     waiting_costs_no_cpu_time,
 );
 
@@ -73,6 +76,37 @@ fn clients_one_after_another(world: World) {
         client.send_line(&line).expect("send");
         expect_line(&mut client, &line);
     }
+}
+
+/// Its client is lost, and nobody else.
+fn an_error_that_nobody_handles_is_one_line_on_standard_error(world: World) {
+    let program = start("echo", world, &[]);
+    let (mut client, mut other) = (connect(&program), connect(&program));
+    // More than the longest line that a socket takes, and no end of it.
+    client.send(&[b'x'; 70_000]).expect("send");
+    let is_told = |text: &str| text.contains("handle_read").then(|| text.to_owned());
+    let told = program.process.wait_for(Stream::Stderr, LIMIT, is_told).expect("it is told");
+    expect_line_about_the_client(&told, world, program.address);
+    assert!(!matches!(client.receive(), Ok(Received::Line(_) | Received::Nothing)), "it is closed");
+    other.send_line("still here").expect("send");
+    expect_line(&mut other, "still here");
+    assert_eq!(program.process.output(Stream::Stderr), told, "nothing more is told");
+}
+
+/// Nothing but one line, with the socket, the handler and the reason.
+#[track_caller]
+fn expect_line_about_the_client(told: &str, world: World, address: SocketAddr) {
+    let (told, socket) = match world {
+        World::Native => (told.to_owned(), format!("selectio: socket {address} with 127.0.0.1:")),
+        World::Wasm => {
+            let host = Host::chosen().expect("a host");
+            (host.without_own_lines(told), "selectio: a socket of the host (".to_owned())
+        }
+    };
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let (name, reason) = told.trim_end().split_once("): handle_read: ").expect("the name of the handler");
+    assert!(name.starts_with(&socket), "{told}");
+    assert!(reason.starts_with("read_line: ") && reason.contains("65536"), "{told}");
 }
 
 fn waiting_costs_no_cpu_time(world: World) {

@@ -98,19 +98,29 @@ fn a_fast_sender_and_a_slow_reader_meet_in_both_directions(world: World) {
 }
 
 fn asked_to_end_it_lets_its_clients_finish(world: World) {
-    let upstream = TcpListener::bind("127.0.0.1:0").expect("a listener");
-    let (mut process, address) = start(world, upstream.local_addr().expect("it is bound"));
-    let mut client = TcpStream::connect(address).expect("it listens");
-    let (mut other, _) = upstream.accept().expect("it connects");
-    process.interrupt().expect("the signal is sent");
-    let is_ending = |text: &str| text.contains("ending, 2 sockets").then_some(());
-    process.wait_for(Stream::Stdout, LIMIT, is_ending).expect("it says so");
-    client.write_all(b"still passed on").expect("it is connected");
-    client.shutdown(Shutdown::Write).expect("it is connected");
-    let mut text = String::new();
-    other.read_to_string(&mut text).expect("it is connected");
-    assert_eq!(text, "still passed on");
-    drop(other);
-    let status = process.wait(LIMIT).expect("it ends");
-    assert_eq!(status.code(), Some(0), "{}", process.all_output());
+    for signal in ["INT", "TERM"] {
+        let upstream = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let (mut process, address) = start(world, upstream.local_addr().expect("it is bound"));
+        let mut client = TcpStream::connect(address).expect("it listens");
+        let (mut other, _) = upstream.accept().expect("it connects");
+        for stream in [&client, &other] {
+            stream.set_read_timeout(Some(LIMIT)).expect("a stream");
+        }
+        process.signal(signal).expect("the signal is sent");
+        let is_ending = |text: &str| text.contains("ending, 2 sockets").then_some(());
+        process.wait_for(Stream::Stdout, LIMIT, is_ending).expect("it says so");
+        pass_on(&mut client, &mut other, "still passed on");
+        pass_on(&mut other, &mut client, "and answered");
+        let status = process.wait(LIMIT).expect("it ends");
+        assert_eq!(status.code(), Some(0), "{signal}: {}", process.all_output());
+    }
+}
+
+/// Sends the text and then the end, and checks that both arrive.
+fn pass_on(from: &mut TcpStream, to: &mut TcpStream, text: &str) {
+    from.write_all(text.as_bytes()).expect("it is connected");
+    from.shutdown(Shutdown::Write).expect("it is connected");
+    let mut received = String::new();
+    to.read_to_string(&mut received).expect("it is connected");
+    assert_eq!(received, text);
 }

@@ -1,8 +1,9 @@
 //! Back-pressure in both directions: who is slow is waited for, who is not listened to waits.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use selectio::{AsyncSocket, Delegate, Mode};
+use selectio::{AsyncSocket, Delegate, Dispatcher, Mode};
 
 use crate::support::{A_WHILE, Log, World, test, wait_until};
 
@@ -189,4 +190,39 @@ fn a_paused_peer_is_resumed_by_a_timer() {
     client.shutdown();
     world.poll_until("it is read", || socket.is_closed());
     assert_eq!(log.events(), ["one"]);
+}
+
+/// Sends pieces of this length until one is refused, and answers how many bytes wait then.
+fn fill(socket: &AsyncSocket, length: usize) -> usize {
+    for _ in 0..10_000 {
+        if let Err(error) = socket.send(vec![b'x'; length]) {
+            assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+            assert!(error.to_string().contains("send_buffers_max"), "{error}");
+            return socket.send("").expect("nothing fits everywhere");
+        }
+    }
+    panic!("it takes everything");
+}
+
+#[test]
+fn slow_peers_share_one_limit_beyond_which_each_still_has_its_share() {
+    const MAX: usize = 1_000_000;
+    const SHARE: usize = 64 * 1024;
+    let world = World::new();
+    let dispatcher = Dispatcher::builder().send_buffers_max(MAX).build().expect("a dispatcher");
+    let ((greedy, _first), (modest, _second)) = (world.connect_paused(), world.connect_paused());
+    for socket in [&greedy, &modest] {
+        dispatcher.register(socket).expect("it is open");
+    }
+    let held = fill(&greedy, 100_000);
+    assert!(held <= MAX && held > MAX - 100_000, "{held}");
+    let share = fill(&modest, 10_000);
+    assert!(share > SHARE - 10_000 && held + share <= MAX + SHARE, "{share} beside {held}");
+    // What leaves the dispatcher makes room, and so does what closes.
+    dispatcher.unregister(&greedy).expect("it was registered");
+    modest.send(vec![b'x'; 100_000]).expect("there is room");
+    dispatcher.register(&greedy).expect("it is open");
+    fill(&modest, 100_000);
+    greedy.close().expect("it was open");
+    modest.send(vec![b'x'; 100_000]).expect("there is room");
 }

@@ -313,3 +313,58 @@ fn what_a_handler_has_sent_leaves_before_its_close() {
     world.poll_until("it is closed", || socket.is_closed());
     wait_until("it arrives", || (client.text() == "last words\n").then_some(()));
 }
+
+#[test]
+fn a_peer_that_has_everything_and_sends_nothing_is_not_waited_for() {
+    let world = World::new();
+    let (socket, client) = world.connect();
+    world.dispatcher.register(&socket).expect("it is open");
+    socket.close_after_flush().expect("it was open");
+    assert!(socket.is_closed());
+    client.wait_for_state(State::Eof);
+}
+
+#[test]
+fn a_peer_that_still_sends_is_waited_for_by_who_is_registered() {
+    let world = World::new();
+    for is_registered in [true, false] {
+        let (socket, client) = world.connect();
+        if is_registered {
+            world.dispatcher.register(&socket).expect("it is open");
+        }
+        client.send("nobody reads this\n");
+        world.wait_for_arrival();
+        socket.close_after_flush().expect("it was open");
+        assert_eq!(socket.is_closed(), !is_registered);
+        client.wait_for_state(State::Eof);
+        client.send("nor this\n");
+        world.poll_a_while();
+        assert_eq!(socket.is_closed(), !is_registered);
+        client.close();
+        world.poll_until("it is closed", || socket.is_closed());
+    }
+}
+
+#[test]
+fn an_error_that_came_before_the_close_is_told_and_closes_at_once_where_nobody_can_be_told() {
+    let world = World::new();
+    for is_registered in [true, false] {
+        let log = Log::new();
+        let (socket, client) = world.connect();
+        let noted = log.clone();
+        socket.set_handle_error(move |_, _, error| noted.note(error.to_string()));
+        world.dispatcher.register(&socket).expect("it is open");
+        client.reset();
+        world.wait_for_arrival();
+        socket.send("lost\n").expect("the error is that of the peer");
+        if !is_registered {
+            world.dispatcher.unregister(&socket).expect("it was registered");
+        }
+        socket.close_after_flush().expect("it was open");
+        assert_eq!(socket.is_closed(), !is_registered);
+        world.poll_until("it is closed", || socket.is_closed());
+        let told = log.events();
+        assert_eq!(told.len(), usize::from(is_registered), "{told:?}");
+        assert!(told.iter().all(|error| error.starts_with("send: ")), "{told:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Datagrams; where the world has none, it says so with a remedy.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 
 use selectio::{Address, AsyncSocket, Dispatcher, Domain, SocketStatus, Type};
 
@@ -81,6 +82,17 @@ fn an_answer_finds_its_way_back() {
     assert_eq!(log.events(), ["ping"]);
 }
 
+/// Connects, so that the kernel tells what becomes of what is sent.
+fn connect(socket: &AsyncSocket, address: SocketAddr, dispatcher: &Dispatcher) {
+    socket.connect(&address.ip().to_string(), address.port()).expect("datagrams connect at once");
+    for _ in 0..20 {
+        if socket.is_connected() {
+            break;
+        }
+        dispatcher.poll(A_WHILE).expect("polling works");
+    }
+}
+
 #[test]
 fn q35_a_datagram_that_nobody_takes_closes_nothing() {
     let (Some(receiver), Some(sender)) = (bound(), bound()) else { return };
@@ -88,20 +100,36 @@ fn q35_a_datagram_that_nobody_takes_closes_nothing() {
     let dead = nobody.local_addr().expect("it is bound").inet().expect("an internet address");
     nobody.close().expect("it was open");
     let log = Log::new();
-    // Connected, so that the kernel tells what became of what was sent.
     let dispatcher = note_datagrams(&sender, &log);
-    sender.connect(&dead.ip().to_string(), dead.port()).expect("datagrams connect at once");
-    for _ in 0..20 {
-        if sender.is_connected() {
-            break;
-        }
-        dispatcher.poll(A_WHILE).expect("polling works");
-    }
+    connect(&sender, dead, &dispatcher);
     sender.send("hello?").expect("it leaves");
     poll_until_noted(&dispatcher, &log, 1);
     assert_eq!(log.events(), ["ConnectionRefused, Connected"]);
     assert!(!sender.is_closed(), "it can still be used");
     sender.send_to("elsewhere", receiver.local_addr().expect("it is bound")).ok();
+    assert_eq!(dispatcher.len(), 1);
+}
+
+#[test]
+fn q35_nor_does_it_close_what_reads_without_asking_where_from() {
+    let (Some(receiver), Some(sender)) = (bound(), bound()) else { return };
+    let address = receiver.local_addr().expect("it is bound").inet().expect("an internet address");
+    receiver.close().expect("it was open");
+    let log = Log::new();
+    let dispatcher = note_datagrams(&sender, &log);
+    let noted = log.clone();
+    sender.set_handle_read(move |sender, _| {
+        let mut buffer = [0; 64];
+        while let Some(length) = sender.recv(&mut buffer)? {
+            noted.note(String::from_utf8_lossy(&buffer[..length]));
+        }
+        Ok(())
+    });
+    connect(&sender, address, &dispatcher);
+    sender.send("hello?").expect("it leaves");
+    poll_until_noted(&dispatcher, &log, 1);
+    assert_eq!(log.events(), ["ConnectionRefused, Connected"]);
+    assert!(sender.is_connected(), "it can still be used");
     assert_eq!(dispatcher.len(), 1);
 }
 

@@ -85,6 +85,24 @@ fn would_block_that_leaves_a_handler_costs_nothing() {
 }
 
 #[test]
+fn would_block_that_leaves_the_handler_of_the_gone_is_told_to_nobody() {
+    let (world, log) = (World::new(), Log::new());
+    note_unhandled(&world, &log);
+    let (socket, _client) = world.connect();
+    let noted = log.clone();
+    socket.set_handle_gone(move |_, _| {
+        noted.note("gone");
+        Err(ErrorKind::WouldBlock.into())
+    });
+    world.dispatcher.register(&socket).expect("it is open");
+    world.dispatcher.register(&world.server).expect("it is open");
+    socket.close().expect("it was open");
+    world.poll_until("it is called", || log.len() > 0);
+    world.poll_a_while();
+    assert_eq!(log.events(), ["gone"]);
+}
+
+#[test]
 fn flushing_a_socket_with_bytes_queued_is_fine() {
     let world = World::new();
     let (socket, client) = world.connect_paused();

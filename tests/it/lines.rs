@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::io::ErrorKind;
 use std::rc::Rc;
 
-use selectio::{AsyncSocket, ReadLine};
+use selectio::{AsyncSocket, Line, ReadLine};
 
-use crate::support::{Log, State, World, test};
+use crate::support::{Log, PATIENCE, State, World, test};
 
 /// Notes every line and the end, and registers the socket.
 fn note_lines(world: &World, socket: &AsyncSocket, log: &Log) {
@@ -240,6 +240,18 @@ fn reading_without_a_dispatcher_asks_each_time() {
 }
 
 #[test]
+fn what_a_call_from_elsewhere_leaves_unread_is_delivered() {
+    let (world, log) = (World::new(), Log::new());
+    let (socket, client) = world.connect();
+    note_lines(&world, &socket, &log);
+    client.send("one\ntwo\nthree\n");
+    world.wait_for_arrival();
+    let first = socket.read_line().expect("it is open").full().expect("it has arrived");
+    assert_eq!(first, "one");
+    world.poll_until("the others are delivered", || log.len() == 2);
+}
+
+#[test]
 fn reading_in_the_wrong_state_is_refused_with_a_remedy() {
     let world = World::new();
     let error = world.server.read_line().expect_err("it listens");
@@ -247,4 +259,34 @@ fn reading_in_the_wrong_state_is_refused_with_a_remedy() {
     assert!(error.to_string().contains("read_line") && error.to_string().contains("connected"), "{error}");
     world.server.close().expect("it was open");
     assert_eq!(world.server.read_line().expect_err("it is closed").kind(), ErrorKind::NotConnected);
+}
+
+#[test]
+fn a_line_is_its_bytes_and_a_copy_stays_as_it_is() {
+    let length_of = |bytes: &dyn AsRef<[u8]>| bytes.as_ref().len();
+    let line = Line::from("hello");
+    let copy = line.clone();
+    assert!(line == copy && line == *"hello" && line != "hell" && line != "hello\n");
+    assert_eq!((line.len(), length_of(&line)), (5, 5));
+    // A line that is dropped leaves its buffer to the next one, and one that was taken apart none.
+    assert_eq!(Vec::from(line), b"hello");
+    drop(Line::from("longer than the others"));
+    let (other, empty) = (Line::from("other"), Line::from(""));
+    assert_eq!((&copy[..], &other[..], &empty[..]), (&b"hello"[..], &b"other"[..], &b""[..]));
+    assert_eq!((copy.with_newline(), empty.with_newline()), (&b"hello\n"[..], &b"\n"[..]));
+}
+
+#[test]
+fn a_line_that_is_no_text_shows_so_and_keeps_its_bytes() {
+    let world = World::new();
+    let (socket, client) = world.connect();
+    client.send(b"caf\xe9\n");
+    let line = socket.blocking(PATIENCE).read_line().expect("it arrives").full().expect("a line");
+    assert_eq!(line.to_string(), "caf\u{fffd}");
+    assert_eq!(format!("{line:?}"), "\"caf\u{fffd}\"");
+    assert_eq!(line.as_ref(), b"caf\xe9");
+    client.send("text\n");
+    assert_eq!(Vec::from(line), b"caf\xe9", "what comes later changes nothing");
+    let next = socket.blocking(PATIENCE).read_line().expect("it arrives").full().expect("a line");
+    assert_eq!(next, "text");
 }

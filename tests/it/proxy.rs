@@ -94,6 +94,6 @@ fn a_sending_side_that_was_shut_down_before_counts_as_a_direction_that_has_ended
     first.send("one way");
     first.shutdown();
     world.poll_until("both are closed", || left.is_closed() && right.is_closed());
-    assert_eq!(second.text(), "one way");
     second.wait_for_state(State::Eof);
+    assert_eq!(second.text(), "one way");
 }

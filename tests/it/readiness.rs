@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use selectio::AsyncSocket;
 
-use crate::support::{Client, State, World, test};
+use crate::support::{Client, Log, PATIENCE, State, World, test};
 
 /// Counts the calls of a handler.
 type Calls = Rc<Cell<usize>>;
@@ -122,4 +122,29 @@ fn no_write_handler_is_called_while_the_stream_is_full() {
     assert_eq!(writes.get(), before, "it is still full");
     slow.resume();
     world.poll_until("it drains", || writes.get() > before);
+}
+
+#[test]
+fn buffered_lines_and_room_to_send_are_told_in_the_same_poll() {
+    let (world, log) = (World::new(), Log::new());
+    let (socket, client) = world.connect();
+    let noted = log.clone();
+    socket.set_handle_read(move |socket, _| {
+        if let Some(line) = socket.read_line()?.full() {
+            noted.note(line.to_string());
+        }
+        Ok(())
+    });
+    let noted = log.clone();
+    socket.set_handle_write(move |_, _| {
+        noted.note("write");
+        Ok(())
+    });
+    client.send("one\ntwo\nthree\n");
+    world.wait_for_arrival();
+    world.dispatcher.register(&socket).expect("it is open");
+    for line in ["one", "two", "three"] {
+        world.dispatcher.poll(PATIENCE).expect("polling works");
+        assert_eq!(log.take(), [line, "write"]);
+    }
 }

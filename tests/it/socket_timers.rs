@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use selectio::Dispatcher;
+
 use crate::support::{A_WHILE, Log, State, World, platform, test};
 
 const SHORT: Duration = Duration::from_millis(5);
@@ -36,6 +38,45 @@ fn a_timer_of_a_socket_ends_with_its_last_handle() {
     client.wait_for_state(State::Eof);
     assert!(!world.dispatcher.cancel(timer));
     assert!(!world.dispatcher.poll(A_WHILE).expect("polling works"), "nothing is to come");
+}
+
+#[test]
+fn a_socket_has_as_many_timers_as_it_was_given() {
+    const COUNT: usize = 20;
+    let (world, log) = (World::new(), Log::new());
+    let (socket, _client) = world.connect();
+    let give = || {
+        let noted = log.clone();
+        socket.call_after(&world.dispatcher, SHORT, move |_, _| {
+            noted.note("called");
+            Ok(())
+        })
+    };
+    for _ in 0..COUNT {
+        give();
+    }
+    world.dispatcher.run().expect("polling works");
+    assert_eq!(log.take().len(), COUNT);
+    let timers: Vec<_> = (0..COUNT).map(|_| give()).collect();
+    socket.close().expect("it was open");
+    assert!(timers.into_iter().all(|timer| !world.dispatcher.cancel(timer)), "all of them end with it");
+    world.dispatcher.run().expect("nothing is to come");
+    assert_eq!(log.len(), 0);
+}
+
+#[test]
+fn a_socket_has_timers_of_one_dispatcher_only() {
+    let (world, other) = (World::new(), Dispatcher::new().expect("a dispatcher"));
+    let (socket, _client) = world.connect();
+    let give = |dispatcher: &Dispatcher| socket.call_after(dispatcher, SHORT, |_, _| panic!("it was taken back"));
+    let (first, bystander) = (give(&world.dispatcher), other.call_after(SHORT, |_| Ok(())));
+    let second = give(&other);
+    assert!(!world.dispatcher.cancel(first), "those of the one before end");
+    socket.close().expect("it was open");
+    assert!(!other.cancel(second), "and the others with the socket");
+    assert!(other.cancel(bystander), "but for that which is not the socket's");
+    assert!(!world.dispatcher.poll(A_WHILE).expect("nothing is to come"));
+    assert!(!other.poll(A_WHILE).expect("nothing is to come"));
 }
 
 #[test]

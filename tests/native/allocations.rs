@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use selectio::{AsyncSocket, Dispatcher};
+
 use crate::{connect, echo_server, poll_until};
 
 #[test]
@@ -53,4 +55,26 @@ fn a_connection_that_is_idle_costs_less_than_a_kilobyte() {
     let counted = allocation_counter::measure(|| talk(&mut clients));
     let each = counted.bytes_current / COUNT as i64;
     assert!(each < 1024, "{each} bytes for each connection: {counted:?}");
+}
+
+#[test]
+fn a_send_buffer_that_is_never_empty_does_not_grow() {
+    const LENGTH: usize = 64_000_000;
+    let server = AsyncSocket::listener("127.0.0.1:0").expect("a listener");
+    let mut client = connect(server.local_addr().expect("it is bound").inet().expect("an internet address"));
+    let socket = server.accept().expect("it listens").expect("it waits");
+    let dispatcher = Dispatcher::new().expect("a dispatcher");
+    dispatcher.register(&socket).expect("it is open");
+    let fill = || while socket.send([b'x'; 50_000]).expect("it fits the buffer") < 1_000_000 {};
+    fill();
+    let mut buffer = vec![0; 64 * 1024];
+    let counted = allocation_counter::measure(|| {
+        let mut passed = 0;
+        while passed < LENGTH {
+            passed += client.read(&mut buffer).expect("there is more");
+            dispatcher.poll(Duration::ZERO).expect("polling works");
+            fill();
+        }
+    });
+    assert!(counted.bytes_max < LENGTH as u64 / 4, "{counted:?}");
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
 use selectio::{AsyncSocket, Delegate, Dispatcher, Mode};
 
 use crate::connect;
@@ -65,6 +66,16 @@ fn q25_a_poll_is_not_quadratic_in_the_number_of_the_idle() {
     assert!(spent < Duration::from_secs(15), "{POLL_COUNT} polls took {spent:?}");
 }
 
+/// What this thread has worked, which others on the machine don't add to.
+fn cpu_time() -> Duration {
+    // illumos has such a clock, but the crate has no name for it there.
+    #[cfg(target_os = "illumos")]
+    let clock = ClockId::CLOCK_MONOTONIC;
+    #[cfg(not(target_os = "illumos"))]
+    let clock = ClockId::CLOCK_THREAD_CPUTIME_ID;
+    clock_gettime(clock).expect("there is such a clock").into()
+}
+
 #[test]
 fn registering_and_closing_is_linear_in_the_number_of_sockets_with_tasks() {
     const COUNT: usize = 2_000;
@@ -76,14 +87,14 @@ fn registering_and_closing_is_linear_in_the_number_of_sockets_with_tasks() {
         let delegates: Vec<_> = (0..count)
             .map(|_| Delegate::new(std::os::fd::OwnedFd::from(idle.try_clone().expect("a duplicate")), Mode::Read))
             .collect();
-        let start = Instant::now();
+        let start = cpu_time();
         for delegate in &delegates {
             delegate.set_handle_task(|_, _| Ok(()));
             dispatcher.register(delegate).expect("it is open");
         }
         dispatcher.poll(Duration::ZERO).expect("polling works");
         delegates.iter().for_each(|delegate| delegate.close().expect("it was open"));
-        start.elapsed()
+        cpu_time() - start
     };
     // The best of some, since others use this machine too.
     let best = |count: usize| (0..5).map(|_| spent(count)).min().expect("some");

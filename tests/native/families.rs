@@ -161,6 +161,30 @@ fn a26_options_are_off_until_they_are_set() {
 }
 
 #[test]
+fn small_pieces_leave_at_once_unless_the_program_wants_otherwise() {
+    let server = AsyncSocket::listener("127.0.0.1:0").expect("a listener");
+    let address = server.local_addr().expect("it is bound").to_string();
+    let at_once = |socket: &AsyncSocket| socket.option(SocketOption::NoDelay).expect("it is open");
+    let accept = || {
+        let client = AsyncSocket::connection(&address).expect("connecting starts");
+        assert!(at_once(&client), "a stream that connects");
+        let (socket, _) = server.blocking(Duration::from_secs(10)).accept().expect("it connects");
+        (socket, client)
+    };
+    let (early, client) = accept();
+    assert!(at_once(&early), "a stream that was accepted");
+    for socket in [&early, &client] {
+        socket.set_option(SocketOption::NoDelay, false).expect("it is open");
+        assert!(!at_once(socket));
+    }
+    client.set_option(SocketOption::NoDelay, true).expect("it is open");
+    server.set_option(SocketOption::NoDelay, false).expect("it is open");
+    let (late, _client) = accept();
+    assert!(!at_once(&late), "the listener's goes for what it accepts from then on");
+    assert!(at_once(&client), "and for nothing else");
+}
+
+#[test]
 fn q33_every_address_of_a_name_is_tried() {
     let dispatcher = Dispatcher::new().expect("a dispatcher");
     // On IPv4 only; where the name has an IPv6 address too, that one refuses.

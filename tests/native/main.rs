@@ -24,6 +24,8 @@ mod panics;
 #[cfg(unix)]
 mod paths;
 mod remote;
+#[cfg(target_os = "linux")]
+mod system_calls;
 mod timers;
 mod wakers;
 

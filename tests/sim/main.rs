@@ -11,12 +11,14 @@ mod blocking;
 mod calm;
 #[path = "../it/closing.rs"]
 mod closing;
+mod closing_states;
 #[path = "../it/connect.rs"]
 mod connect;
 #[path = "../it/contract.rs"]
 mod contract;
 #[path = "../it/conversation.rs"]
 mod conversation;
+mod costs;
 #[path = "../it/datagrams.rs"]
 mod datagrams;
 #[path = "../it/delegate.rs"]

@@ -11,7 +11,7 @@ use selectio_platform::this_target;
 use crate::support::{Log, platform};
 
 /// A dispatcher with an echo server, and clients that are about to connect.
-fn echo(network: &Network, client_count: usize) -> (Dispatcher, AsyncSocket, Vec<Client>) {
+pub fn echo(network: &Network, client_count: usize) -> (Dispatcher, AsyncSocket, Vec<Client>) {
     let (dispatcher, server) = (Dispatcher::new().expect("a dispatcher"), listener());
     server.set_handle_accept(|server, dispatcher| {
         while let Some(client) = server.accept()? {
@@ -35,7 +35,7 @@ fn listener() -> AsyncSocket {
     AsyncSocket::listener("127.0.0.1:0").expect("a listener")
 }
 
-fn poll(dispatcher: &Dispatcher) {
+pub fn poll(dispatcher: &Dispatcher) {
     dispatcher.poll(Duration::from_millis(10)).expect("polling works");
 }
 
@@ -252,56 +252,4 @@ fn what_the_program_did_can_be_read() {
 #[test]
 fn the_portable_tests_of_this_binary_are_in_a_network() {
     assert_eq!(platform().name(), "simulation");
-}
-
-/// How often the program has made this call since the trace was kept.
-fn call_count(network: &Network, call: &str) -> usize {
-    network.trace().iter().filter(|line| line.split_whitespace().nth(1) == Some(call)).count()
-}
-
-#[test]
-fn what_is_echoed_costs_one_receive_and_one_send_however_many_lines_it_is() {
-    let network = Network::new(1);
-    let _inside = network.enter();
-    let (dispatcher, _server, clients) = echo(&network, 1);
-    poll(&dispatcher);
-    for line_count in [1, 100, 5_000] {
-        let text = "a line\n".repeat(line_count);
-        network.keep_trace(0);
-        network.keep_trace(1_000);
-        let before = [call_count(&network, "recv"), call_count(&network, "send")];
-        clients[0].send(&text);
-        let mut received = Vec::new();
-        while received.len() < text.len() {
-            poll(&dispatcher);
-            received.extend(clients[0].take_received());
-        }
-        assert_eq!(received, text.as_bytes());
-        let after = [call_count(&network, "recv"), call_count(&network, "send")];
-        assert_eq!([after[0] - before[0], after[1] - before[1]], [1, 1], "{line_count} lines");
-    }
-}
-
-#[test]
-fn a_listener_without_descriptors_has_one_retry_to_come_however_often_others_close() {
-    let network = Network::new(1);
-    let _inside = network.enter();
-    let (dispatcher, server, _clients) = echo(&network, 1);
-    server.set_handle_error(|_, _, _| {});
-    network.set_faults(Faults { exhaust_accept: 1.0, ..Faults::default() });
-    poll(&dispatcher);
-    for _ in 0..50 {
-        // What closes may have freed a descriptor, so the listener tries at once.
-        let passing = AsyncSocket::new().expect("a socket");
-        dispatcher.register(&passing).expect("it is open");
-        passing.close().expect("it was open");
-        poll(&dispatcher);
-    }
-    network.keep_trace(10_000);
-    let (before, start) = (call_count(&network, "accept"), dispatcher.now());
-    while dispatcher.now() < start + Duration::from_secs(1) {
-        poll(&dispatcher);
-    }
-    let count = call_count(&network, "accept") - before;
-    assert!((5..=12).contains(&count), "{count} tries in a second");
 }

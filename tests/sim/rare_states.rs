@@ -10,24 +10,24 @@ use selectio_platform::{Backend, Found, this_target};
 
 use crate::support::Log;
 
-const MS: Duration = Duration::from_millis(1);
+pub const MS: Duration = Duration::from_millis(1);
 
 /// More than the kernel takes for a peer that doesn't read.
-const MUCH: usize = 300_000;
+pub const MUCH: usize = 300_000;
 
 /// How many calls a wait of any length may make at the platform.
 const CALLS_MAX: usize = 20;
 
 /// A simulated network and a dispatcher in it.
-struct Scene {
-    network: Network,
-    dispatcher: Dispatcher,
-    log: Log,
+pub struct Scene {
+    pub network: Network,
+    pub dispatcher: Dispatcher,
+    pub log: Log,
     _inside: Entered,
 }
 
 impl Scene {
-    fn new() -> Scene {
+    pub fn new() -> Scene {
         let network = Network::new(1);
         let inside = network.enter();
         let dispatcher = Dispatcher::new().expect("a dispatcher");
@@ -42,14 +42,14 @@ impl Scene {
         (listener.accept().expect("it listens").expect("the client waits"), client)
     }
 
-    fn connect_registered(&self) -> (AsyncSocket, Client) {
+    pub fn connect_registered(&self) -> (AsyncSocket, Client) {
         let (socket, client) = self.connect();
         self.dispatcher.register(&socket).expect("it is open");
         (socket, client)
     }
 
     /// A registered connection on which bytes wait for a peer that doesn't read.
-    fn connect_blocked(&self) -> (AsyncSocket, Client) {
+    pub fn connect_blocked(&self) -> (AsyncSocket, Client) {
         let (socket, client) = self.connect_registered();
         client.pause();
         socket.send(vec![b'x'; MUCH]).expect("it fits the buffer");
@@ -72,11 +72,11 @@ impl Scene {
         (listener, client)
     }
 
-    fn poll(&self, time: Duration) {
+    pub fn poll(&self, time: Duration) {
         self.dispatcher.poll(time).expect("polling works");
     }
 
-    fn poll_times(&self, count: usize) {
+    pub fn poll_times(&self, count: usize) {
         for _ in 0..count {
             self.poll(MS);
         }
@@ -89,14 +89,14 @@ impl Scene {
         self.dispatcher.now() - start
     }
 
-    fn note_errors_of(&self, socket: &AsyncSocket) {
+    pub fn note_errors_of(&self, socket: &AsyncSocket) {
         let log = self.log.clone();
         socket.set_handle_error(move |_, _, error| log.note(error.to_string()));
     }
 }
 
 /// Lets what is on its way arrive.
-fn sleep(time: Duration) {
+pub fn sleep(time: Duration) {
     let mut selector = this_target().selector(Backend::Default).expect("a selector");
     selector.select(Some(time), &mut Found::default()).expect("waiting works");
 }

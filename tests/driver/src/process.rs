@@ -131,9 +131,16 @@ impl Process {
     /// Sends the signal that Ctrl-C sends.
     #[cfg(unix)]
     pub fn interrupt(&self) -> Result<()> {
-        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status()?;
+        self.signal("INT")
+    }
+
+    /// Sends the signal of this name, such as `TERM`.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let (option, id) = (format!("-{name}"), self.child.id().to_string());
+        let status = Command::new("kill").args([&option, &id]).status()?;
         if !status.success() {
-            bail!("`kill -INT {}` failed", self.child.id());
+            bail!("`kill {option} {id}` failed");
         }
         Ok(())
     }
