@@ -46,8 +46,9 @@
 //!   idle socket costs the comparison of its subscription; a guest that says what it
 //!   has changed, by [`selectio_platform::change_note`], saves that too. A
 //!   read event's `nbytes` is 1, "at least one": the exact number would cost a
-//!   system call per event. Its hang-up flag says that the peer has closed its side; there may still be
-//!   data to read. A failed descriptor is its own event's error, not the call's.
+//!   system call per event. Its hang-up flag says that the peer has closed its
+//!   side, where the system tells (Linux does); there may still be data to read.
+//!   A failed descriptor is its own event's error, not the call's.
 
 mod builder;
 mod clock;

@@ -1,12 +1,11 @@
 //! The command `selectio`, called by hand.
 
-use selectio_driver::{System, cargo};
+use selectio_driver::Host;
 
 use crate::Ended;
 
 fn selectio(arguments: &[&str]) -> Ended {
-    let host = cargo::host().expect("the host builds");
-    let mut command = System::chosen().and_then(|system| system.command(&host)).expect("the system is there");
+    let mut command = Host::Selectio.bare_command().expect("the host builds");
     command.args(arguments);
     Ended::of(command)
 }

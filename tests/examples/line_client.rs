@@ -38,7 +38,6 @@ mod native {
 
 mod wasm {
     use std::io::Write;
-    use std::process::Command;
 
     use selectio_driver::process::{Process, Stream};
     use selectio_driver::{Host, World, cargo};
@@ -50,7 +49,7 @@ mod wasm {
         let program = start("echo", World::Native, &[]);
         let address = program.address.to_string();
         let module = cargo::example("line_client", World::Wasm).expect("line_client builds");
-        let mut command = Command::new(Host::chosen().and_then(Host::executable).expect("the host builds"));
+        let mut command = Host::chosen().and_then(Host::bare_command).expect("the host builds");
         command.args(["run", "--tcpconnect", &address]).arg(module).arg(&address);
         let mut process = Process::start(command).expect("the host starts");
         let mut input = process.input().expect("its input is piped");

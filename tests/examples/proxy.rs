@@ -2,7 +2,6 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -28,8 +27,7 @@ fn start(world: World, target: SocketAddr) -> (Process, SocketAddr) {
             (command, Stream::Stdout)
         }
         World::Wasm => {
-            let host = Host::chosen().and_then(Host::executable).expect("the host builds");
-            let mut command = Command::new(host);
+            let mut command = Host::chosen().and_then(Host::bare_command).expect("the host builds");
             command.args(["run", "--tcplisten", "127.0.0.1:0", "--tcpconnect", &target]).arg(executable);
             (command, Stream::Stderr)
         }

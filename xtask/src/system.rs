@@ -16,6 +16,9 @@ use crate::toolchain;
 const PACKAGES: [&str; 9] =
     ["--package", "selectio", "--package", "selectio-platform", "--lib", "--test", "it", "--test", "native"];
 
+/// The host's own tests, in release, where Wasmtime is built already.
+const HOST: [&str; 6] = ["--release", "--package", "selectio-host", "--lib", "--test", "conformance"];
+
 /// The tests that start the examples. They stay on this machine: only the examples, or the host of those that are
 /// guests, are built for the other system.
 const DRIVER: [&str; 4] = ["--package", "selectio", "--test", "examples"];
@@ -69,9 +72,13 @@ fn run_native(system: System, name: &'static str) -> Result<Ran> {
     Ok(ran)
 }
 
-/// Each test in a process of its own, so this takes some minutes.
+/// The host's own tests, and those of guests, each of which has a process of its own.
 fn run_guests(system: System, name: &'static str) -> Result<Ran> {
     let mut ran = Ran { name, binaries: Vec::new(), tally: Tally::default() };
+    for binary in build_tests(name, &[&HOST, system.cargo_arguments()].concat())? {
+        ran.tally.extend(run_once_more_if_silent(system, name, &binary)?);
+        ran.binaries.push(binary);
+    }
     for binary in build_tests(WASM_TARGET, &wasm_packages(Host::Selectio))? {
         let mut command = on(Host::Selectio, guest_command(&binary)?);
         command.env(system::VARIABLE, system.name());

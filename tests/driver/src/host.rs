@@ -71,13 +71,18 @@ impl Host {
         }
     }
 
+    /// The command without any argument: on the chosen system, where it is this project's own.
+    pub fn bare_command(self) -> Result<Command> {
+        let executable = self.executable()?;
+        match self {
+            Host::Selectio => System::chosen()?.command(&executable),
+            Host::Wasmtime46 | Host::Wasmi => Ok(Command::new(executable)),
+        }
+    }
+
     /// The command that runs `module` with a listener on each address of `listen`. The guest's arguments follow.
     pub fn command(self, module: &Path, listen: &[String]) -> Result<Command> {
-        let executable = self.executable()?;
-        let mut command = match self {
-            Host::Selectio => System::chosen()?.command(&executable)?,
-            Host::Wasmtime46 | Host::Wasmi => Command::new(executable),
-        };
+        let mut command = self.bare_command()?;
         command.arg("run");
         match self {
             Host::Selectio | Host::Wasmi => {
