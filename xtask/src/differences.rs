@@ -128,7 +128,6 @@ pub const WINE_GUESTS: Known = Known {
         portable("lines::q40_a_reset_before_accept_is_told_by_the_first_read", NOT_ACCEPTED),
         portable("pitfalls::q12_lines_do_not_depend_on_where_the_segments_end", RESET_IS_END),
         portable("proxy::when_one_side_is_reset_the_other_is_closed", RESET_IS_END),
-        call("poll::a_half_closed_peer_is_readable_with_the_hangup_flag", "Winsock's select, on Windows too, tells of no hang-up: the flag is missing"),
         call("poll::a_reset_is_readable_and_the_receive_reveals_it", RESET_IS_END),
         example("chat::wasm::the_same_conversation_as_natively", RESET_IS_END),
     ],
