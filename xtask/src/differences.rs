@@ -86,6 +86,7 @@ const fn portable(test: &'static str, reason: &'static str) -> Difference {
 }
 
 const NOT_ACCEPTED: &str = "a connection that was reset can't be accepted";
+const NO_SIGTERM: &str = "Windows has no SIGTERM, so it ends a program at once";
 const RESET_IS_END: &str = "a connection that was reset reads as one that has ended";
 
 /// What Wine 8 lacks of Windows, for native programs.
@@ -111,7 +112,11 @@ pub const WINE: Known = Known {
         example("chat::native::keeps_to_the_script", RESET_IS_END),
         example("interruption::native::interrupting_ends_it", "Ctrl-C ends a program, whose exit code is 0 then"),
     ],
-    sometimes: &[portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END)],
+    sometimes: &[
+        portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END),
+        portable("datagrams::q35_nor_does_it_close_what_reads_without_asking_where_from", "no ICMP message comes"),
+        example("proxy::native::asked_to_end_it_lets_its_clients_finish", NO_SIGTERM),
+    ],
 };
 
 /// The same for a host that is built for Windows, and its guests.
@@ -131,5 +136,8 @@ pub const WINE_GUESTS: Known = Known {
         call("poll::a_reset_is_readable_and_the_receive_reveals_it", RESET_IS_END),
         example("chat::wasm::the_same_conversation_as_natively", RESET_IS_END),
     ],
-    sometimes: &[portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END)],
+    sometimes: &[
+        portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END),
+        example("proxy::wasm::asked_to_end_it_lets_its_clients_finish", NO_SIGTERM),
+    ],
 };
