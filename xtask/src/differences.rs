@@ -86,7 +86,7 @@ const fn portable(test: &'static str, reason: &'static str) -> Difference {
 }
 
 const NOT_ACCEPTED: &str = "a connection that was reset can't be accepted";
-const NO_SIGTERM: &str = "Windows has no SIGTERM, so it ends a program at once";
+const NO_ICMP: &str = "no ICMP message reaches the sender";
 const RESET_IS_END: &str = "a connection that was reset reads as one that has ended";
 
 /// What Wine 8 lacks of Windows, for native programs.
@@ -99,7 +99,8 @@ pub const WINE: Known = Known {
         reason: "when a silent peer is probed can't be changed (TCP_KEEPIDLE and others)",
     },
         portable("contract::c10_a_reset_shows_in_the_directions_asked_for_and_recv_reveals_it", RESET_IS_END),
-        portable("datagrams::q35_a_datagram_that_nobody_takes_closes_nothing", "no ICMP message reaches the sender"),
+        portable("datagrams::q35_a_datagram_that_nobody_takes_closes_nothing", NO_ICMP),
+        portable("datagrams::q35_nor_does_it_close_what_reads_without_asking_where_from", NO_ICMP),
         portable("errors::an_error_keeps_the_number_and_the_cause_behind_the_name_of_its_operation", RESET_IS_END),
         portable("handlers::a2_an_event_calls_its_own_handlers_and_no_others", RESET_IS_END),
         portable("handlers::a4_an_error_that_a_call_makes_names_that_call", RESET_IS_END),
@@ -112,11 +113,7 @@ pub const WINE: Known = Known {
         example("chat::native::keeps_to_the_script", RESET_IS_END),
         example("interruption::native::interrupting_ends_it", "Ctrl-C ends a program, whose exit code is 0 then"),
     ],
-    sometimes: &[
-        portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END),
-        portable("datagrams::q35_nor_does_it_close_what_reads_without_asking_where_from", "no ICMP message comes"),
-        example("proxy::native::asked_to_end_it_lets_its_clients_finish", NO_SIGTERM),
-    ],
+    sometimes: &[portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END)],
 };
 
 /// The same for a host that is built for Windows, and its guests.
@@ -136,8 +133,5 @@ pub const WINE_GUESTS: Known = Known {
         call("poll::a_reset_is_readable_and_the_receive_reveals_it", RESET_IS_END),
         example("chat::wasm::the_same_conversation_as_natively", RESET_IS_END),
     ],
-    sometimes: &[
-        portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END),
-        example("proxy::wasm::asked_to_end_it_lets_its_clients_finish", NO_SIGTERM),
-    ],
+    sometimes: &[portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END)],
 };

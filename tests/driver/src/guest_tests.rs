@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::ExitStatus;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,6 +27,9 @@ const TEST_LIMIT: Duration = Duration::from_secs(60);
 
 /// How many tests run at once.
 const WORKERS: usize = 2;
+
+/// How often the process of one test is started anew because Wine killed it.
+const KILLED_MAX: usize = 3;
 
 /// How a test went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,8 +113,7 @@ struct Run<'a> {
 
 /// A test's process that has ended.
 struct Ended {
-    /// `None`: it was killed.
-    exit_code: Option<i32>,
+    status: ExitStatus,
     stdout: String,
     /// All that it printed.
     output: String,
@@ -153,17 +156,23 @@ impl Run<'_> {
         if self.ignored.contains(name) {
             return (Outcome::Ignored, String::new());
         }
-        match self.run_guest_once_more_if_killed(name) {
-            Ok(Ended { exit_code, stdout, output }) => (judge(exit_code, &stdout), output),
+        match self.run_guest_anew_while_killed(name) {
+            Ok(Ended { status, stdout, output }) => (judge(status.code(), &stdout), format!("{output}({status})\n")),
             Err(error) => (Outcome::Failed, format!("{error:#}\n")),
         }
     }
 
-    /// Wine 8 kills about one program in 300 when it ends with more threads than one, which have an exit code by then.
-    fn run_guest_once_more_if_killed(&self, name: &str) -> Result<Ended> {
-        let ended = self.run_guest(name)?;
-        let is_killed = ended.exit_code.is_none() && System::chosen()? == System::Wine;
-        if is_killed { self.run_guest(name) } else { Ok(ended) }
+    /// Wine 8 kills about one program in 360 when it ends, more of them at busy times.
+    fn run_guest_anew_while_killed(&self, name: &str) -> Result<Ended> {
+        let may_be_killed = System::chosen()? == System::Wine;
+        let mut ended = self.run_guest(name)?;
+        for _ in 0..KILLED_MAX {
+            if !may_be_killed || ended.status.code().is_some() {
+                break;
+            }
+            ended = self.run_guest(name)?;
+        }
+        Ok(ended)
     }
 
     fn run_guest(&self, name: &str) -> Result<Ended> {
@@ -187,7 +196,7 @@ impl Run<'_> {
             bail!("the peer's control connection failed: {error}\n{}", process.all_output());
         }
         let (stdout, output) = (process.output(Stream::Stdout), process.all_output());
-        Ok(Ended { exit_code: status.code(), stdout, output })
+        Ok(Ended { status, stdout, output })
     }
 }
 
