@@ -1,72 +1,67 @@
 //! The place of a handler, and calling it.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-enum State<F: ?Sized> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
     Empty,
-    Set(Box<F>),
+    Set,
     /// Out of its place, so that the handler may replace or remove itself.
     Running,
 }
 
 /// Where a handler is kept between its calls.
-pub(crate) struct HandlerSlot<F: ?Sized>(RefCell<State<F>>);
+pub(crate) struct HandlerSlot<F: ?Sized> {
+    /// There only in the state `Set`.
+    handler: Cell<Option<Box<F>>>,
+    state: Cell<State>,
+}
 
 impl<F: ?Sized> Default for HandlerSlot<F> {
     fn default() -> HandlerSlot<F> {
-        HandlerSlot(RefCell::new(State::Empty))
+        HandlerSlot { handler: Cell::new(None), state: Cell::new(State::Empty) }
     }
 }
 
 impl<F: ?Sized> HandlerSlot<F> {
     pub(crate) fn set(&self, handler: Box<F>) {
-        self.replace(State::Set(handler));
+        self.replace(State::Set, Some(handler));
     }
 
     pub(crate) fn clear(&self) {
-        self.replace(State::Empty);
+        self.replace(State::Empty, None);
     }
 
     /// Whether there is one; a handler that runs counts until it removes itself.
     pub(crate) fn is_set(&self) -> bool {
-        !matches!(*self.0.borrow(), State::Empty)
+        self.state.get() != State::Empty
     }
 
     /// Takes the handler out of its place for good.
     pub(crate) fn take(&self) -> Option<Box<F>> {
-        match self.replace_quietly(State::Empty) {
-            State::Set(handler) => Some(handler),
-            State::Empty | State::Running => None,
-        }
+        self.state.set(State::Empty);
+        self.handler.take()
     }
 
     /// Takes the handler out and calls it with `invoke`. What it was replaced by meanwhile stays. A panic
-    /// becomes an error where the target unwinds. `None` when no handler is set.
+    /// becomes an error where the target unwinds. `None` when no handler is set, or it runs already.
     pub(crate) fn call<T>(&self, invoke: impl FnOnce(&mut F) -> io::Result<T>) -> Option<io::Result<T>> {
-        let mut handler = match self.replace_quietly(State::Running) {
-            State::Set(handler) => handler,
-            other => {
-                self.replace(other);
-                return None;
-            }
-        };
+        let mut handler = self.handler.take()?;
+        self.state.set(State::Running);
         let result = catch_panic(|| invoke(&mut handler));
-        if matches!(*self.0.borrow(), State::Running) {
-            self.replace(State::Set(handler));
+        if self.state.get() == State::Running {
+            self.set(handler);
         }
         Some(result)
     }
 
-    fn replace(&self, state: State<F>) {
-        // The old handler may own sockets, and dropping those comes back here: so it is dropped after the borrow.
-        drop(self.replace_quietly(state));
-    }
-
-    fn replace_quietly(&self, state: State<F>) -> State<F> {
-        std::mem::replace(&mut *self.0.borrow_mut(), state)
+    fn replace(&self, state: State, handler: Option<Box<F>>) {
+        self.state.set(state);
+        // The old handler may own sockets, and dropping those comes back here: all is in its place by then.
+        drop(self.handler.replace(handler));
     }
 }
 

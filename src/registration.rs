@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::num::NonZeroU64;
 use std::rc::{Rc, Weak};
 
 use selectio_platform::{Descriptor, Interest, Ready};
@@ -170,7 +171,7 @@ impl Link {
     }
 
     /// Which round of serving runs at the dispatcher; `None` outside of a poll, or without a dispatcher.
-    pub(crate) fn turn(&self) -> Option<u64> {
+    pub(crate) fn turn(&self) -> Option<NonZeroU64> {
         self.get().and_then(|(dispatcher, _)| dispatcher.turn())
     }
 

@@ -1,6 +1,7 @@
 //! Bytes that wait to be sent: until the handler returns, or until the kernel has room.
 
 use std::io::{self, IoSlice};
+use std::iter;
 
 use crate::buffer_pool::{give_send_buffer, take_send_buffer};
 
@@ -73,14 +74,21 @@ impl SendQueue {
         pieces: &[IoSlice<'_>],
         send: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<bool> {
-        let mut array = [IoSlice::new(&[]); PIECES_MAX];
-        let mut count = 0;
-        let first = [IoSlice::new(self.waiting())];
-        for piece in first.iter().chain(pieces).filter(|piece| !piece.is_empty()).take(PIECES_MAX) {
-            array[count] = *piece;
-            count += 1;
-        }
-        let mut sent = send(&array[..count])?;
+        let waiting = IoSlice::new(self.waiting());
+        let mut sent = match pieces {
+            [] => send(&[waiting])?,
+            [piece] if waiting.is_empty() => send(&[*piece])?,
+            _ => {
+                let mut array = [IoSlice::new(&[]); PIECES_MAX];
+                let mut count = 0;
+                let all = iter::once(&waiting).chain(pieces);
+                for piece in all.filter(|piece| !piece.is_empty()).take(PIECES_MAX) {
+                    array[count] = *piece;
+                    count += 1;
+                }
+                send(&array[..count])?
+            }
+        };
         let of_waiting = sent.min(self.len());
         sent -= of_waiting;
         self.sent(of_waiting);

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -219,8 +220,8 @@ impl Dispatcher {
     }
 
     /// Which round of serving runs; `None` outside of a poll.
-    pub(crate) fn turn(&self) -> Option<u64> {
-        self.shared.is_polling.get().then(|| self.shared.turn.get())
+    pub(crate) fn turn(&self) -> Option<NonZeroU64> {
+        if self.shared.is_polling.get() { NonZeroU64::new(self.shared.turn.get()) } else { None }
     }
 
     pub(crate) fn insert(

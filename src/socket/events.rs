@@ -15,7 +15,9 @@ use crate::served::{ErrorHandler, Served};
 use crate::status::SocketStatus;
 
 impl AsyncSocket {
-    /// What the socket is doing, for the question what it wants.
+    /// What the socket is doing, for the question what it wants. Inlined always, so that a question that depends on
+    /// three of the fields reads three of them.
+    #[inline(always)]
     pub(super) fn state(&self) -> State {
         let inner = &self.inner;
         let read_handler = if self.is_listening() { inner.handlers.accept() } else { Some(&inner.handlers.read) };

@@ -80,41 +80,14 @@ pub struct AsyncSocket {
     inner: Rc<Inner>,
 }
 
+/// What an event touches stands first, and stays together in memory: with many connections each line of the cache that
+/// an event needs is one that has to be fetched.
+#[repr(C)]
 pub(crate) struct Inner {
-    id: Id,
-    /// Removes the file of a Unix listener when it is dropped: before the descriptor is closed, for then another
-    /// file may get the number by which it is known.
-    file: RefCell<Option<Box<dyn Any>>>,
-    descriptor: OpenDescriptor,
     status: Cell<SocketStatus>,
     read: Cell<ReadSide>,
     write: Cell<WriteSide>,
     kind: Type,
-    /// `None` for a socket that came from elsewhere.
-    domain: Cell<Option<Domain>>,
-    /// What the host calls a preopened socket.
-    name: String,
-    link: Link,
-    handlers: Handlers,
-    reader: RefCell<LineReader>,
-    queue: RefCell<SendQueue>,
-    turn: Turn,
-    /// The addresses that a connect has not tried yet.
-    untried: RefCell<VecDeque<SocketAddr>>,
-    /// Errors that came up outside of the socket's own turn, to be delivered in its next one.
-    noted_error: RefCell<Option<io::Error>>,
-    /// What the dispatcher was told last of the bytes that wait for the peer.
-    noted_send_buffered: Cell<usize>,
-    timers: RefCell<Option<Box<OwnTimers>>>,
-    /// When the time is over that the socket has for what it does now.
-    deadline: Cell<Option<Duration>>,
-    deadline_timer: Cell<Option<Timer>>,
-    connect_time: Cell<Duration>,
-    close_time: Cell<Duration>,
-    /// When the time is over that a peer has to take everything, once the socket is to close.
-    close_deadline: Cell<Duration>,
-    high_water_mark: Cell<usize>,
-    low_water_mark: Cell<usize>,
     /// Its handlers are being called: what they change takes effect when they have returned.
     is_in_turn: Cell<bool>,
     /// Reading or accepting is paused by the program.
@@ -141,6 +114,36 @@ pub(crate) struct Inner {
     has_accepted: Cell<bool>,
     /// Of a listener: accepting itself has failed.
     is_broken: Cell<bool>,
+    link: Link,
+    turn: Turn,
+    /// Errors that came up outside of the socket's own turn, to be delivered in its next one.
+    noted_error: RefCell<Option<io::Error>>,
+    handlers: Handlers,
+    /// Removes the file of a Unix listener when it is dropped: before the descriptor is closed, for then another
+    /// file may get the number by which it is known.
+    file: RefCell<Option<Box<dyn Any>>>,
+    descriptor: OpenDescriptor,
+    reader: RefCell<LineReader>,
+    queue: RefCell<SendQueue>,
+    high_water_mark: Cell<usize>,
+    low_water_mark: Cell<usize>,
+    /// What the dispatcher was told last of the bytes that wait for the peer.
+    noted_send_buffered: Cell<usize>,
+    id: Id,
+    /// `None` for a socket that came from elsewhere.
+    domain: Cell<Option<Domain>>,
+    /// What the host calls a preopened socket.
+    name: String,
+    /// The addresses that a connect has not tried yet.
+    untried: RefCell<VecDeque<SocketAddr>>,
+    timers: RefCell<Option<Box<OwnTimers>>>,
+    /// When the time is over that the socket has for what it does now.
+    deadline: Cell<Option<Duration>>,
+    deadline_timer: Cell<Option<Timer>>,
+    connect_time: Cell<Duration>,
+    close_time: Cell<Duration>,
+    /// When the time is over that a peer has to take everything, once the socket is to close.
+    close_deadline: Cell<Duration>,
 }
 
 impl AsyncSocket {

@@ -1,6 +1,7 @@
 //! Receiving: lines, and raw bytes.
 
 use std::io;
+use std::num::NonZeroU64;
 
 use selectio_platform::{Descriptor, Platform, Type};
 
@@ -258,15 +259,15 @@ impl AsyncSocket {
     /// Whether the kernel has nothing, and an event will tell when it has: then it need not be asked. A socket that
     /// nobody watches has to ask each time.
     fn awaits_event(&self) -> bool {
-        self.inner.read.get() == ReadSide::Drained && self.inner.link.is_attached() && self.state().wants().watch.read
+        self.inner.read.get() == ReadSide::Drained && self.inner.link.is_attached() && self.state().is_reading()
     }
 
     /// Which turn of the dispatcher runs; `None` outside of a poll, or without a dispatcher.
-    pub(super) fn current_turn(&self) -> Option<u64> {
+    pub(super) fn current_turn(&self) -> Option<NonZeroU64> {
         if self.inner.is_in_turn.get() { self.inner.turn.current() } else { self.inner.link.turn() }
     }
 
-    pub(super) fn turn(&self, reader: Reader) -> Option<u64> {
+    pub(super) fn turn(&self, reader: Reader) -> Option<NonZeroU64> {
         match reader {
             Reader::Turn => self.current_turn(),
             Reader::Blocking => None,

@@ -134,8 +134,10 @@ impl AsyncSocket {
 
     /// Lets the dispatcher know how many bytes wait for the peer.
     pub(super) fn note_send_buffered(&self) {
-        if let Some((dispatcher, _)) = self.inner.link.get() {
-            let now = self.waiting_length();
+        let now = self.waiting_length();
+        if now != self.inner.noted_send_buffered.get()
+            && let Some((dispatcher, _)) = self.inner.link.get()
+        {
             dispatcher.note_send_buffered(self.inner.noted_send_buffered.replace(now), now);
         }
     }

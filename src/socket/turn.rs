@@ -1,6 +1,7 @@
 //! How much one socket may take of a turn, so that a peer that never stops sending keeps nobody waiting.
 
 use std::cell::Cell;
+use std::num::NonZeroU64;
 
 /// How many bytes one socket reads in one turn: one full receive buffer. Less would cost more waits for a peer that
 /// sends much; with more, twenty such peers would hold up a turn for longer than a person notices.
@@ -17,8 +18,8 @@ pub(super) const ACCEPT_COST: usize = 1024;
 #[derive(Default)]
 pub(super) struct Turn {
     /// The turn in which the socket is served, while it is.
-    current: Cell<Option<u64>>,
-    number: Cell<u64>,
+    current: Cell<Option<NonZeroU64>>,
+    number: Cell<Option<NonZeroU64>>,
     spent: Cell<usize>,
     /// A receive has filled a whole buffer: the kernel has more, for the next turn.
     is_filled: Cell<bool>,
@@ -26,18 +27,20 @@ pub(super) struct Turn {
 
 impl Turn {
     /// The socket is served in this turn; `None` when it is served no longer.
-    pub(super) fn begin(&self, number: Option<u64>) {
+    pub(super) fn begin(&self, number: Option<NonZeroU64>) {
         self.current.set(number);
     }
 
     /// In which turn the socket is served, while its handlers are called.
-    pub(super) fn current(&self) -> Option<u64> {
+    pub(super) fn current(&self) -> Option<NonZeroU64> {
         self.current.get()
     }
 
     /// What is left in the turn of this number. Outside of a poll there is no turn, and no limit.
-    pub(super) fn left(&self, number: Option<u64>) -> usize {
-        let Some(number) = number else { return usize::MAX };
+    pub(super) fn left(&self, number: Option<NonZeroU64>) -> usize {
+        if number.is_none() {
+            return usize::MAX;
+        }
         if self.number.replace(number) != number {
             self.spent.set(0);
             self.is_filled.set(false);
@@ -54,7 +57,7 @@ impl Turn {
     }
 
     /// Whether lines may be received in the turn of this number.
-    pub(super) fn has_room(&self, number: Option<u64>) -> bool {
+    pub(super) fn has_room(&self, number: Option<NonZeroU64>) -> bool {
         self.left(number) > 0 && (number.is_none() || !self.is_filled.get())
     }
 }
