@@ -2,6 +2,7 @@
 
 use std::cell::{Ref, RefCell};
 use std::io;
+use std::ops::Deref;
 use std::rc::Rc;
 
 use selectio_platform::{Descriptor, Platform};
@@ -11,15 +12,49 @@ use crate::error::closed;
 /// An open descriptor and the platform that it is of; nothing once it is closed.
 pub(crate) struct OpenDescriptor {
     platform: Rc<dyn Platform>,
-    /// Shared with a call of [`OpenDescriptor::lend`] that is running.
-    descriptor: RefCell<Option<Rc<Descriptor>>>,
+    descriptor: RefCell<Option<Open>>,
     /// What messages call the owner: `socket` or `delegate`.
     owner: &'static str,
 }
 
+/// A descriptor that is open. It stands in its owner, and moves out of there only for a program that borrows it.
+pub(crate) enum Open {
+    Own(Descriptor),
+    /// Shared with a call of [`OpenDescriptor::lend`] that is running, or was.
+    Shared(Rc<Descriptor>),
+}
+
+impl Open {
+    fn share(self) -> Rc<Descriptor> {
+        match self {
+            Open::Own(descriptor) => Rc::new(descriptor),
+            Open::Shared(descriptor) => descriptor,
+        }
+    }
+
+    /// The descriptor itself; nothing while a call has it.
+    pub(crate) fn into_sole(self) -> Option<Descriptor> {
+        match self {
+            Open::Own(descriptor) => Some(descriptor),
+            Open::Shared(descriptor) => Rc::try_unwrap(descriptor).ok(),
+        }
+    }
+}
+
+impl Deref for Open {
+    type Target = Descriptor;
+
+    fn deref(&self) -> &Descriptor {
+        match self {
+            Open::Own(descriptor) => descriptor,
+            Open::Shared(descriptor) => descriptor,
+        }
+    }
+}
+
 impl OpenDescriptor {
     pub(crate) fn new(platform: Rc<dyn Platform>, descriptor: Descriptor, owner: &'static str) -> OpenDescriptor {
-        OpenDescriptor { platform, descriptor: RefCell::new(Some(Rc::new(descriptor))), owner }
+        OpenDescriptor { platform, descriptor: RefCell::new(Some(Open::Own(descriptor))), owner }
     }
 
     pub(crate) fn platform(&self) -> &Rc<dyn Platform> {
@@ -42,26 +77,27 @@ impl OpenDescriptor {
     /// Calls into the program with the descriptor. Closing the owner meanwhile works: then the descriptor itself
     /// is closed when the call is over.
     pub(crate) fn lend<T>(&self, call: impl FnOnce(&Descriptor) -> io::Result<T>) -> io::Result<T> {
-        let lent = self.descriptor.borrow().clone().ok_or_else(|| closed("with_descriptor", self.owner))?;
+        let lent = self.take().ok_or_else(|| closed("with_descriptor", self.owner))?.share();
+        *self.descriptor.borrow_mut() = Some(Open::Shared(lent.clone()));
         let result = call(&lent);
         // Shared as long as it is open: then this does nothing.
-        let closed = self.close(lent);
+        let closed = self.close(Open::Shared(lent));
         result.and_then(|answer| closed.map(|()| answer))
     }
 
     /// Takes the descriptor out: from now on the owner is closed.
-    pub(crate) fn take(&self) -> Option<Rc<Descriptor>> {
+    pub(crate) fn take(&self) -> Option<Open> {
         self.descriptor.borrow_mut().take()
     }
 
     /// Puts another descriptor in the place of the old one, which is given back.
-    pub(crate) fn replace(&self, new: Descriptor) -> Option<Rc<Descriptor>> {
-        self.descriptor.borrow_mut().replace(Rc::new(new))
+    pub(crate) fn replace(&self, new: Descriptor) -> Option<Open> {
+        self.descriptor.borrow_mut().replace(Open::Own(new))
     }
 
     /// Closes a descriptor that was taken out, unless a call has it: then the end of that call closes it.
-    pub(crate) fn close(&self, descriptor: Rc<Descriptor>) -> io::Result<()> {
-        Rc::try_unwrap(descriptor).map_or(Ok(()), |descriptor| self.platform.close(descriptor))
+    pub(crate) fn close(&self, descriptor: Open) -> io::Result<()> {
+        descriptor.into_sole().map_or(Ok(()), |descriptor| self.platform.close(descriptor))
     }
 
     /// One system call, again when a signal came between; `None` when it would block.

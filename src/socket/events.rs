@@ -67,6 +67,24 @@ impl AsyncSocket {
         }
     }
 
+    /// Tells the dispatcher what to watch for, and whether there is something to deliver.
+    fn tell_wants(&self) {
+        if !self.inner.link.is_attached() {
+            return;
+        }
+        let wants = self.state().wants();
+        let watched = match self.inner.descriptor.get("changed") {
+            Ok(descriptor) => self.inner.link.set_interest(&descriptor, wants.watch),
+            Err(_) => return,
+        };
+        if let Err(error) = watched {
+            *self.inner.noted_error.borrow_mut() = Some(in_operation("watching the socket", error));
+            self.inner.link.note_pending();
+        } else if wants.deliver_now {
+            self.inner.link.note_pending();
+        }
+    }
+
     /// Whether the socket is still served as what it was when its turn began: a handler may have changed everything.
     fn is_served(&self, key: Key) -> bool {
         self.inner.link.is(key) && !self.is_closing()
@@ -160,21 +178,11 @@ impl Served for AsyncSocket {
         !self.is_closed()
     }
 
+    #[inline]
     fn changed(&self) {
         // In the socket's own turn the end of that does it once for all changes.
-        if self.inner.is_in_turn.get() || !self.inner.link.is_attached() {
-            return;
-        }
-        let wants = self.state().wants();
-        let watched = match self.inner.descriptor.get("changed") {
-            Ok(descriptor) => self.inner.link.set_interest(&descriptor, wants.watch),
-            Err(_) => return,
-        };
-        if let Err(error) = watched {
-            *self.inner.noted_error.borrow_mut() = Some(in_operation("watching the socket", error));
-            self.inner.link.note_pending();
-        } else if wants.deliver_now {
-            self.inner.link.note_pending();
+        if !self.inner.is_in_turn.get() {
+            self.tell_wants();
         }
     }
 

@@ -234,7 +234,7 @@ impl AsyncSocket {
         self.forget_send_buffered();
         self.inner.link.detach(Some(&descriptor));
         self.close()?;
-        std::rc::Rc::try_unwrap(descriptor).map_err(|_| {
+        descriptor.into_sole().ok_or_else(|| {
             let text = "into_descriptor: with_descriptor has lent it: return from that call first";
             io::Error::new(io::ErrorKind::ResourceBusy, text)
         })

@@ -119,9 +119,6 @@ pub(crate) struct Inner {
     /// Errors that came up outside of the socket's own turn, to be delivered in its next one.
     noted_error: RefCell<Option<io::Error>>,
     handlers: Handlers,
-    /// Removes the file of a Unix listener when it is dropped: before the descriptor is closed, for then another
-    /// file may get the number by which it is known.
-    file: RefCell<Option<Box<dyn Any>>>,
     descriptor: OpenDescriptor,
     reader: RefCell<LineReader>,
     queue: RefCell<SendQueue>,
@@ -130,6 +127,8 @@ pub(crate) struct Inner {
     /// What the dispatcher was told last of the bytes that wait for the peer.
     noted_send_buffered: Cell<usize>,
     id: Id,
+    /// Removes the file of a Unix listener when it is dropped.
+    file: RefCell<Option<Box<dyn Any>>>,
     /// `None` for a socket that came from elsewhere.
     domain: Cell<Option<Domain>>,
     /// What the host calls a preopened socket.
@@ -144,6 +143,13 @@ pub(crate) struct Inner {
     close_time: Cell<Duration>,
     /// When the time is over that a peer has to take everything, once the socket is to close.
     close_deadline: Cell<Duration>,
+}
+
+impl Drop for Inner {
+    /// The file goes before the descriptor is closed, for then another file may get the number by which it is known.
+    fn drop(&mut self) {
+        self.file.take();
+    }
 }
 
 impl AsyncSocket {

@@ -145,19 +145,23 @@ impl AsyncSocket {
 
     fn next_bytes(&self, buffer: &mut [u8], reader: Reader) -> io::Result<Option<usize>> {
         let inner = &self.inner;
+        let has_buffered = !inner.reader.borrow().is_empty();
+        if !has_buffered && reader == Reader::Turn && self.awaits_event() {
+            return Ok(None);
+        }
         let left = inner.turn.left(self.turn(reader));
         // A message is read whole or not at all.
         let length_max = if self.keeps_messages() { buffer.len() } else { buffer.len().min(left) };
         let buffer = &mut buffer[..length_max];
-        let buffered = inner.reader.borrow_mut().take(buffer);
-        if buffered > 0 {
-            inner.turn.spend(buffered);
-            return Ok(Some(buffered));
+        if has_buffered {
+            let length = inner.reader.borrow_mut().take(buffer);
+            inner.turn.spend(length);
+            return Ok(if length > 0 { Some(length) } else { None });
         }
-        if self.reads_no_more() && inner.reader.borrow().is_empty() {
+        if self.reads_no_more() {
             return Ok(Some(0));
         }
-        if left == 0 || (reader == Reader::Turn && self.awaits_event()) {
+        if left == 0 {
             return Ok(None);
         }
         loop {

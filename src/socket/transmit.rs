@@ -274,18 +274,20 @@ impl AsyncSocket {
         if !self.is_connected() {
             return Ok(());
         }
-        if !inner.queue.borrow().is_empty() {
+        let mut waiting = inner.queue.borrow().len();
+        if waiting > 0 {
             self.send_now(&[])?;
+            waiting = inner.queue.borrow().len();
         }
-        if inner.queue.borrow().len() <= inner.low_water_mark.get() && inner.is_full.replace(false) {
+        if inner.is_full.get() && waiting <= inner.low_water_mark.get() {
+            inner.is_full.set(false);
             inner.is_drain_due.set(true);
         }
-        if inner.queue.borrow().is_empty() && inner.noted_error.borrow().is_none() {
-            match inner.write.get() {
-                WriteSide::ShutAfterFlush => self.shut_down_sending()?,
-                WriteSide::CloseAfterFlush => self.linger()?,
-                WriteSide::Open | WriteSide::Shut | WriteSide::Lingering => {}
-            }
+        match inner.write.get() {
+            WriteSide::Open | WriteSide::Shut | WriteSide::Lingering => {}
+            _ if waiting > 0 || inner.noted_error.borrow().is_some() => {}
+            WriteSide::ShutAfterFlush => self.shut_down_sending()?,
+            WriteSide::CloseAfterFlush => self.linger()?,
         }
         self.changed();
         Ok(())

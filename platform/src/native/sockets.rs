@@ -19,6 +19,7 @@ const SEND_FLAGS: i32 = 0;
 const BUFFERS_MAX: usize = 1024;
 
 /// The socket behind a descriptor, for as long as the descriptor is borrowed.
+#[inline]
 pub fn borrow(socket: &Descriptor) -> io::Result<SockRef<'_>> {
     socket.owned_fd().map(SockRef::from)
 }
@@ -100,10 +101,12 @@ pub fn connect_result(socket: &Descriptor) -> io::Result<()> {
     }
 }
 
+#[inline]
 pub fn recv(socket: &Descriptor, buffer: &mut [u8]) -> io::Result<usize> {
     syscalls::recv(socket.fd()?, buffer)
 }
 
+#[inline]
 pub fn send(socket: &Descriptor, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
     let socket = borrow(socket)?;
     let sent = match buffers {

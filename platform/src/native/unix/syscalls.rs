@@ -108,6 +108,7 @@ pub fn unsent(_socket: BorrowedFd<'_>) -> Option<usize> {
     None
 }
 
+#[inline]
 pub fn recv(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     io::Read::read(&mut &*socket2::SockRef::from(&socket), buffer)
 }
@@ -127,6 +128,7 @@ pub fn recv_from(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize
 }
 
 /// What an error of sending means: what its kind says.
+#[inline]
 pub fn sending(error: io::Error) -> io::Error {
     error
 }
