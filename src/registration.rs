@@ -156,6 +156,11 @@ impl Link {
         }
     }
 
+    /// What the selector was told last.
+    pub(crate) fn interest(&self) -> Interest {
+        self.interest.get()
+    }
+
     /// Tells the selector what to watch for, when that has changed. What the kernel refuses comes as a failure.
     ///
     /// # Errors

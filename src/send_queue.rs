@@ -27,10 +27,12 @@ impl SendQueue {
         self.length_max = length_max;
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.start
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -39,6 +41,7 @@ impl SendQueue {
     ///
     /// # Errors
     /// `QuotaExceeded`, with the remedy.
+    #[inline]
     pub(crate) fn check_room(&self, length: usize) -> io::Result<()> {
         if length <= self.length_max.saturating_sub(self.len()) {
             return Ok(());
@@ -52,6 +55,7 @@ impl SendQueue {
         Err(io::Error::new(io::ErrorKind::QuotaExceeded, text))
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         if self.bytes.is_empty() {
             self.bytes = take_send_buffer();
@@ -63,6 +67,7 @@ impl SendQueue {
     }
 
     /// The bytes that wait.
+    #[inline]
     pub(crate) fn waiting(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
@@ -103,6 +108,7 @@ impl SendQueue {
     }
 
     /// The first `length` bytes were sent.
+    #[inline]
     pub(crate) fn sent(&mut self, length: usize) {
         self.start += length;
         if self.is_empty() {

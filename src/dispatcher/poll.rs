@@ -101,8 +101,9 @@ impl Dispatcher {
             let mut delivered = self.end_phase();
             let mut round = std::mem::take(&mut *self.shared.round.borrow_mut());
             let waited = self.find_ready(if delivered { Some(Duration::ZERO) } else { left }, &mut round);
+            let has_failures = !self.shared.found.borrow().errors.is_empty();
             for (_, ready) in round.drain(..) {
-                delivered |= self.serve(ready);
+                delivered |= self.serve(ready, has_failures);
                 delivered |= self.run_deferred();
             }
             *self.shared.round.borrow_mut() = round;
@@ -137,11 +138,10 @@ impl Dispatcher {
         self.forget_time();
         waited.map_err(|error| in_operation("poll", error))?;
         let entries = self.shared.entries.borrow();
+        let with_order = |ready: Ready| Some((entries.get(Key::from_number(ready.key))?.order, ready));
         let failed = found.errors.iter().map(|&(key, _)| Ready { key, readable: false, writable: false });
-        round.extend(found.ready.iter().copied().chain(failed).filter_map(|ready| {
-            let entry = entries.get(Key::from_number(ready.key))?;
-            Some((entry.order, ready))
-        }));
+        round.extend(found.ready.iter().copied().filter_map(with_order));
+        round.extend(failed.filter_map(with_order));
         // At most two are of one source, the pending one and the one that was waited for: they become one.
         round.sort_unstable_by_key(|(order, _)| *order);
         round.dedup_by(|(_, next), (_, kept)| {
@@ -177,11 +177,12 @@ impl Dispatcher {
     }
 
     /// Phase 4 for one source: whatever came before may have closed or unregistered it (P3).
-    fn serve(&self, ready: Ready) -> bool {
+    fn serve(&self, ready: Ready, has_failures: bool) -> bool {
         let key = Key::from_number(ready.key);
         let mut delivered = self.source(key).is_some_and(|source| source.on_ready(ready, key, self));
         // The platform says this once (C5), so it is not put off.
-        if let Some(error) = self.take_failure(ready.key)
+        if has_failures
+            && let Some(error) = self.take_failure(ready.key)
             && let Some(source) = self.source(key)
         {
             delivered |= source.on_failure(error, self);

@@ -3,7 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
-use selectio_platform::Ready;
+use selectio_platform::{Interest, Ready};
 
 use super::state::{ReadSide, State};
 use super::{AsyncSocket, Inner};
@@ -73,14 +73,18 @@ impl AsyncSocket {
             return;
         }
         let wants = self.state().wants();
-        let watched = match self.inner.descriptor.get("changed") {
-            Ok(descriptor) => self.inner.link.set_interest(&descriptor, wants.watch),
-            Err(_) => return,
-        };
-        if let Err(error) = watched {
-            *self.inner.noted_error.borrow_mut() = Some(in_operation("watching the socket", error));
+        if wants.watch != self.inner.link.interest() {
+            self.watch(wants.watch);
+        }
+        if wants.deliver_now {
             self.inner.link.note_pending();
-        } else if wants.deliver_now {
+        }
+    }
+
+    fn watch(&self, interest: Interest) {
+        let Ok(descriptor) = self.inner.descriptor.get("changed") else { return };
+        if let Err(error) = self.inner.link.set_interest(&descriptor, interest) {
+            *self.inner.noted_error.borrow_mut() = Some(in_operation("watching the socket", error));
             self.inner.link.note_pending();
         }
     }

@@ -38,6 +38,7 @@ pub(super) enum WriteSide {
 impl WriteSide {
     /// Whether the program has asked for the close: from then on only what was sent matters, and no handler is
     /// called.
+    #[inline]
     pub(super) fn is_closing(self) -> bool {
         matches!(self, WriteSide::CloseAfterFlush | WriteSide::Lingering)
     }
@@ -78,27 +79,32 @@ pub(super) struct Wants {
 
 impl State {
     /// Whether the read handler (of a listener: the accept handler) may be called.
+    #[inline]
     pub(super) fn is_reading(&self) -> bool {
         self.has_read_handler && !self.is_paused && !self.write.is_closing()
     }
 
     /// Whether the write handler may be called.
+    #[inline]
     pub(super) fn is_writing(&self) -> bool {
         self.has_write_handler && self.write == WriteSide::Open
     }
 
     /// Whether the program has more to send, as soon as there is room.
+    #[inline]
     fn is_streaming(&self) -> bool {
         self.is_writing() || self.waits_for_drain
     }
 
     /// Whether the end of the stream is to be told: after everything that arrived before it, and not while reading is
     /// paused. Without a handler it closes the socket: so then not in the middle of what the program sends.
+    #[inline]
     pub(super) fn is_end_due(&self) -> bool {
         let can_be_told = self.has_close_handler || !self.is_streaming();
         self.read == ReadSide::Ended && !self.has_unread && !self.is_paused && !self.write.is_closing() && can_be_told
     }
 
+    #[inline]
     pub(super) fn wants(&self) -> Wants {
         match self.status {
             SocketStatus::Idle | SocketStatus::Closed => Wants { watch: Interest::NONE, deliver_now: self.has_error },
@@ -113,6 +119,7 @@ impl State {
         }
     }
 
+    #[inline]
     fn watch_connected(&self) -> Interest {
         let read = match self.read {
             ReadSide::Open | ReadSide::Drained => self.is_reading(),
@@ -122,6 +129,7 @@ impl State {
         Interest { read, write: self.is_send_blocked || self.is_writing() }
     }
 
+    #[inline]
     fn deliver_connected(&self) -> bool {
         let has_bytes = self.has_unread && self.is_reading();
         let has_news = self.has_news && !self.write.is_closing();

@@ -75,6 +75,7 @@ impl AsyncSocket {
         Ok(self.waiting_length())
     }
 
+    #[inline]
     fn check_room(&self, length: usize) -> io::Result<()> {
         let queue = self.inner.queue.borrow();
         queue.check_room(length)?;
@@ -86,6 +87,7 @@ impl AsyncSocket {
         Ok(())
     }
 
+    #[inline]
     fn send_or_gather(&self, pieces: &[IoSlice<'_>], length: usize) -> io::Result<()> {
         let inner = &self.inner;
         let waiting = inner.queue.borrow().len();
@@ -110,6 +112,7 @@ impl AsyncSocket {
     }
 
     /// One system call with what was gathered and `pieces`. An error is kept for the socket's own turn.
+    #[inline]
     pub(super) fn send_now(&self, pieces: &[IoSlice<'_>]) -> io::Result<()> {
         let inner = &self.inner;
         let sent = inner.queue.borrow_mut().send_with(pieces, |pieces| {
@@ -133,6 +136,7 @@ impl AsyncSocket {
     }
 
     /// Lets the dispatcher know how many bytes wait for the peer.
+    #[inline]
     pub(super) fn note_send_buffered(&self) {
         let now = self.waiting_length();
         if now != self.inner.noted_send_buffered.get()
@@ -150,6 +154,7 @@ impl AsyncSocket {
     }
 
     /// Other bytes wait than before.
+    #[inline]
     fn queue_changed(&self) {
         let inner = &self.inner;
         self.note_send_buffered();
@@ -160,6 +165,7 @@ impl AsyncSocket {
     }
 
     /// How many bytes wait for the peer or for the connect; what a handler has gathered doesn't count.
+    #[inline]
     fn waiting_length(&self) -> usize {
         if self.is_send_data_buffered() { self.inner.queue.borrow().len() } else { 0 }
     }
@@ -257,6 +263,7 @@ impl AsyncSocket {
 
     /// Sends what waits, as much as one system call takes, so that no socket keeps the others waiting; then
     /// does what was put off until all had left. Answers whether any byte has left, or an error was told.
+    #[inline]
     pub(super) fn flush_waiting(&self, dispatcher: &Dispatcher) -> bool {
         let before = self.inner.queue.borrow().len();
         // In its own turn an error is told at once.
@@ -269,6 +276,7 @@ impl AsyncSocket {
     }
 
     /// The same without a dispatcher.
+    #[inline]
     pub(super) fn send_waiting(&self) -> io::Result<()> {
         let inner = &self.inner;
         if !self.is_connected() {
