@@ -62,6 +62,7 @@ impl Line {
     pub(crate) fn new(content: &[u8]) -> Line {
         let mut bytes = SPARE.try_with(Cell::take).unwrap_or_default();
         bytes.clear();
+        bytes.reserve(content.len() + 1);
         bytes.extend_from_slice(content);
         bytes.push(b'\n');
         Line { bytes }

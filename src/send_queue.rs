@@ -37,6 +37,13 @@ impl SendQueue {
         self.len() == 0
     }
 
+    /// Whether so many bytes fit beside what waits, with fewer than `length_max` in all.
+    #[inline]
+    pub(crate) fn has_room(&self, length: usize, length_max: usize) -> bool {
+        let whole = self.len() + length;
+        whole < length_max && whole <= self.length_max
+    }
+
     /// Refuses what would not fit, before any byte of it is on its way.
     ///
     /// # Errors
@@ -57,13 +64,19 @@ impl SendQueue {
 
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
+        if bytes.len() > self.bytes.capacity() - self.bytes.len() {
+            self.make_room();
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn make_room(&mut self) {
         if self.bytes.is_empty() {
             self.bytes = take_send_buffer();
-        } else if self.start > self.bytes.len() / 2 && self.bytes.len() + bytes.len() > self.bytes.capacity() {
+        } else if self.start > self.bytes.len() / 2 {
             // Each byte is moved at most once for each time that as many were sent.
             self.bytes.drain(..std::mem::take(&mut self.start));
         }
-        self.bytes.extend_from_slice(bytes);
     }
 
     /// The bytes that wait.
