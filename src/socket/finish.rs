@@ -103,12 +103,12 @@ impl AsyncSocket {
             self.changed();
             return Ok(());
         }
+        if inner.queue.borrow().is_empty() && self.has_ended() {
+            // Nothing can come any more that would make the kernel reset the connection.
+            return self.close();
+        }
         inner.close_deadline.set(inner.descriptor.platform().now().saturating_add(inner.close_time.get()));
         if inner.queue.borrow().is_empty() {
-            if self.has_ended() {
-                // Nothing can come any more that would make the kernel reset the connection.
-                return self.close();
-            }
             // A peer that still sends would be reset, and lose what it has not read yet or what has not left yet.
             let still_sends = self.is_connected() && self.discard_received().is_ok_and(|count| count > 0);
             let is_awaited = still_sends || self.unsent().is_some_and(|length| length > 0);

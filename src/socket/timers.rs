@@ -109,16 +109,16 @@ impl AsyncSocket {
     /// Gives the socket a time for what it does now, or none. It belongs to its state: what happens at the end is
     /// worked out then.
     pub(super) fn set_deadline(&self, delay: Option<Duration>) {
-        let now = self.inner.descriptor.platform().now();
-        self.inner.deadline.set(delay.map(|delay| now.saturating_add(delay)));
+        let platform = self.inner.descriptor.platform();
+        self.inner.deadline.set(delay.map(|delay| platform.now().saturating_add(delay)));
         self.stop_deadline_timer();
         self.start_deadline_timer();
     }
 
     /// How much is left of the time that the socket was given.
     pub(super) fn deadline_left(&self) -> Option<Duration> {
-        let now = self.inner.descriptor.platform().now();
-        self.inner.deadline.get().map(|deadline| deadline.saturating_sub(now))
+        let platform = self.inner.descriptor.platform();
+        self.inner.deadline.get().map(|deadline| deadline.saturating_sub(platform.now()))
     }
 
     /// A socket can be given its time before it is registered.
