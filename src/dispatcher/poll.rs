@@ -157,6 +157,9 @@ impl Dispatcher {
 
     /// Phase 2: buffered bytes make a socket readable (P5), beside those that the wait will find.
     fn find_pending(&self, round: &mut Vec<(u64, Ready)>) {
+        if self.shared.pending.borrow().is_empty() {
+            return;
+        }
         // A delegate is asked, and may do anything then: nothing is borrowed meanwhile.
         let mut pending = std::mem::take(&mut *self.shared.pending_round.borrow_mut());
         std::mem::swap(&mut pending, &mut *self.shared.pending.borrow_mut());
@@ -260,7 +263,13 @@ impl Dispatcher {
 
     /// Sends what was sent on sockets outside of their own turn, and makes the calls that were put off. Says
     /// whether a handler was called.
+    #[inline]
     fn end_phase(&self) -> bool {
+        let called = !self.shared.unflushed.borrow().is_empty() && self.flush();
+        self.run_deferred() || called
+    }
+
+    fn flush(&self) -> bool {
         let mut called = false;
         let mut index = 0;
         loop {
@@ -275,12 +284,17 @@ impl Dispatcher {
             called |= source.is_some_and(|source| source.flush(self));
         }
         self.shared.unflushed.borrow_mut().clear();
-        self.run_deferred() || called
+        called
     }
 
     /// Makes the calls that were put off until now. What they put off in their turn comes next time.
+    #[inline]
     fn run_deferred(&self) -> bool {
         let count = self.shared.deferred.borrow().len();
+        count > 0 && self.run_deferred_now(count)
+    }
+
+    fn run_deferred_now(&self, count: usize) -> bool {
         for _ in 0..count {
             let next = self.shared.deferred.borrow_mut().pop_front();
             let Some(call) = next else { break };
@@ -290,6 +304,6 @@ impl Dispatcher {
                 _ => {}
             }
         }
-        count > 0
+        true
     }
 }

@@ -123,13 +123,17 @@ impl AsyncSocket {
 
     /// A socket can be given its time before it is registered.
     pub(super) fn start_deadline_timer(&self) {
-        if let (Some(left), Some((dispatcher, key))) = (self.deadline_left(), self.inner.link.get()) {
+        if let Some(left) = self.deadline_left()
+            && let Some((dispatcher, key)) = self.inner.link.get()
+        {
             self.inner.deadline_timer.set(Some(dispatcher.call_source_after(left, key)));
         }
     }
 
     pub(super) fn stop_deadline_timer(&self) {
-        if let (Some(timer), Some((dispatcher, _))) = (self.inner.deadline_timer.take(), self.inner.link.get()) {
+        if let Some(timer) = self.inner.deadline_timer.take()
+            && let Some((dispatcher, _)) = self.inner.link.get()
+        {
             dispatcher.cancel(timer);
         }
     }
