@@ -116,6 +116,22 @@ fn a_noted_array_that_grows_or_shrinks_costs_the_difference() {
 }
 
 #[test]
+fn of_a_noted_array_that_grows_and_shrinks_only_its_end_is_looked_at() {
+    let mut scene = Scene::new();
+    scene.note(&[]);
+    scene.poll(ADDRESS);
+    for _ in 0..3 {
+        scene.array.push(read(FIRST + 1, 7));
+        // Naming what is new is not needed, and no fault.
+        scene.note(&[COUNT as u32, 1]);
+        assert_eq!(scene.poll(ADDRESS), (3, vec![]));
+        scene.array.pop();
+        scene.note(&[]);
+        assert_eq!(scene.poll(ADDRESS), (1, vec![]));
+    }
+}
+
+#[test]
 fn a_short_wait_in_between_leaves_the_long_array_as_it_was() {
     let mut scene = Scene::new();
     let pause = [clock(), read(FIRST, 9)];

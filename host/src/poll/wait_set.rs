@@ -66,7 +66,7 @@ impl WaitSet {
         self.shrink_to(array.len());
         let common = &array[..self.records.len()];
         let known = note.filter(|note| self.noted_next == Some((address, note.wait)));
-        if !known.is_some_and(|note| self.take_noted(common, note)) {
+        if !known.is_some_and(|note| self.take_noted(array, note)) {
             self.take_different(common);
         }
         self.extend(array);
@@ -93,8 +93,9 @@ impl WaitSet {
         }
     }
 
-    /// Takes over the first record and those that the note names. Answers
-    /// whether the note was one: its list ends, and all in it is marked.
+    /// Takes over the first record and those that the note names, as far as the
+    /// last array went. Answers whether the note was one: its list ends, and all
+    /// in it is marked.
     fn take_noted(&mut self, array: &[Record], note: ChangeNote) -> bool {
         self.take(array, 0);
         let mut next = note.first;
@@ -106,7 +107,9 @@ impl WaitSet {
             let Some(following) = record.and_then(|record| change_note::linked(record, note.wait)) else {
                 return false;
             };
-            self.take(array, next as usize);
+            if (next as usize) < self.records.len() {
+                self.take(array, next as usize);
+            }
             next = following;
         }
         next == END
