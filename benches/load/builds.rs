@@ -19,19 +19,20 @@ enum Unit {
     Lines,
 }
 
+/// The servers that are programs of this package.
+const NATIVE: [&str; 6] = ["epoll_echo", "select_echo", "mio_echo", "polling_echo", "tokio_echo", "selectio_echo"];
+
 /// What selectio can be told to wait with natively; `None` is what it chooses by itself.
 const BACKENDS: [Option<&str>; 4] = [None, Some("select"), Some("epoll"), Some("polling")];
 
 /// Builds all servers, in the order of the table.
 pub fn servers() -> Result<Vec<Server>> {
-    let package = ["build", "--release", "--package", "selectio-bench"];
-    let bench = cargo::build("the servers", &package)?;
-    let lines = cargo::build("example echo", &["build", "--release", "--package", "selectio", "--example", "echo"])?;
+    let bench = build("the servers", "selectio-bench", "--bin", &NATIVE, &[])?;
+    let lines = build("example echo", "selectio", "--example", &["echo"], &[])?;
     let for_guests = ["--target", WASM_TARGET];
-    let guests = [&package[..], &for_guests, &["--bin", "mio_echo", "--bin", "selectio_echo"]].concat();
-    let guests = cargo::build("the servers as guests", &guests)?;
-    let example = ["build", "--release", "--package", "selectio", "--example", "echo"];
-    let guest_lines = cargo::build("example echo as a guest", &[&example[..], &for_guests].concat())?;
+    let guests =
+        build("the servers as guests", "selectio-bench", "--bin", &["mio_echo", "selectio_echo"], &for_guests)?;
+    let guest_lines = build("example echo as a guest", "selectio", "--example", &["echo"], &for_guests)?;
     Host::Selectio.executable()?;
 
     let mut servers = Vec::new();
@@ -61,6 +62,13 @@ pub fn servers() -> Result<Vec<Server>> {
     servers.push(guest("selectio as a guest, lines", Unit::Lines, path(&guest_lines, "echo")?));
     servers.push(guest("mio as a guest", Unit::Bytes, path(&guests, "mio_echo")?));
     Ok(servers)
+}
+
+/// Builds as one does for deployment.
+fn build(what: &str, package: &str, kind: &str, names: &[&str], more: &[&str]) -> Result<Vec<Executable>> {
+    let mut arguments = vec!["build", "--profile", "deploy", "--package", package];
+    arguments.extend(names.iter().flat_map(|name| [kind, name]));
+    cargo::build(what, &[&arguments, more].concat())
 }
 
 fn server(name: &str, unit: Unit, program: Program) -> Server {

@@ -42,7 +42,7 @@ struct Session<'a> {
 pub fn measure(plan: &Plan, cores: &Cores, servers: &[Server]) -> Result<Figures> {
     let columns: Vec<Column> = plan.columns().collect();
     let rows = servers.iter().map(|server| Row::new(&server.name, columns.len())).collect();
-    let groups: usize = plan.groups.iter().map(|group| if group.is_once { 1 } else { plan.rounds }).sum();
+    let groups: usize = plan.groups.iter().map(|group| group.rounds).sum();
     let mut session = Session {
         plan,
         cores: *cores,
@@ -61,7 +61,7 @@ pub fn measure(plan: &Plan, cores: &Cores, servers: &[Server]) -> Result<Figures
             break;
         }
         session.rounds_done = round;
-        for group in plan.groups.iter().filter(|group| round == 0 || !group.is_once) {
+        for group in plan.groups.iter().filter(|group| round < group.rounds) {
             for (row, server) in servers.iter().enumerate() {
                 session.step(&format!("round {} of {}, {} idle: {}", round + 1, plan.rounds, group.idle, server.name));
                 if let Err(error) = session.measure_group(row, server, group) {
