@@ -100,8 +100,8 @@ const BREAKS: [Break; 22] = [
     at(
         "there is something to deliver for ever",
         "socket/events.rs",
-        "} else if wants.deliver_now {",
-        "} else if wants.deliver_now || BREAK {",
+        "if wants.deliver_now {",
+        "if wants.deliver_now || BREAK {",
     ),
     at(
         "bytes that nobody may read are delivered",
@@ -118,8 +118,8 @@ const BREAKS: [Break; 22] = [
     at(
         "a reader waits for an event that nobody watches for",
         "socket/receive.rs",
-        "self.inner.link.is_attached() && self.state().wants().watch.read",
-        "self.inner.link.is_attached() && (self.state().wants().watch.read || BREAK)",
+        "self.inner.link.is_attached() && self.state().is_reading()",
+        "self.inner.link.is_attached() && (self.state().is_reading() || BREAK)",
     ),
     at(
         "the end of back-pressure is forgotten",
