@@ -44,6 +44,7 @@ mod descriptor;
 mod error;
 #[cfg(any(unix, windows, target_os = "wasi"))]
 mod interop;
+mod number_map;
 #[cfg(any(unix, windows, target_os = "wasi"))]
 mod preopens;
 pub mod sim;

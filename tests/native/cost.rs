@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
+use selectio::sim::Network;
 use selectio::{AsyncSocket, Delegate, Dispatcher, Mode};
 
 use crate::connect;
@@ -105,4 +106,36 @@ fn registering_and_closing_is_linear_in_the_number_of_sockets_with_tasks() {
     let (few, many) = (best(COUNT), best(4 * COUNT));
     // Four times as many take sixteen times as long when it is quadratic.
     assert!(many < 10 * few, "{COUNT} take {few:?}, four times as many {many:?}");
+}
+
+/// Sockets of a simulated network, which has no limit of descriptors: registered with a task and a timer each, polled,
+/// and closed.
+fn spent_on_simulated(count: usize) -> Duration {
+    let network = Network::new(1);
+    let _inside = network.enter();
+    let dispatcher = Dispatcher::builder().registered_max(count).build().expect("a dispatcher");
+    let sockets: Vec<_> = (0..count).map(|_| AsyncSocket::new().expect("a socket")).collect();
+    let start = cpu_time();
+    for socket in &sockets {
+        socket.set_handle_task(|_, _| Ok(()));
+        dispatcher.register(socket).expect("it is open");
+    }
+    let delay = |number: usize| Duration::from_secs(1000 + number as u64 * 7919 % 1000);
+    let timers: Vec<_> = (0..count).map(|number| dispatcher.call_after(delay(number), |_| Ok(()))).collect();
+    for (number, &timer) in timers.iter().enumerate() {
+        assert!(dispatcher.restart(timer, delay(number + 500)), "it is to come");
+    }
+    dispatcher.poll(Duration::ZERO).expect("polling works");
+    for timer in timers {
+        assert!(dispatcher.cancel(timer), "it is to come");
+    }
+    sockets.iter().for_each(|socket| socket.close().expect("it was open"));
+    cpu_time() - start
+}
+
+#[test]
+fn a_hundred_thousand_sockets_with_tasks_and_timers_cost_each_what_ten_thousand_cost() {
+    let (few, many) = (spent_on_simulated(10_000), spent_on_simulated(100_000));
+    // A hundred times as much when anything is quadratic.
+    assert!(many < 30 * few, "10,000 take {few:?}, 100,000 {many:?}");
 }

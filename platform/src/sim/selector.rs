@@ -1,5 +1,6 @@
 //! Waiting, on the virtual clock.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use super::descriptors::bad_descriptor;
 use super::network::Network;
 use super::state::State;
 use crate::error::{nothing_to_wait_for, watched_already};
+use crate::number_map::NumberMap;
 use crate::{Descriptor, Found, Interest, Ready, Selector};
 
 /// What a wait takes at least.
@@ -30,24 +32,20 @@ impl Watch {
 
 pub struct SimulatedSelector {
     network: Network,
-    /// In the order of `add`.
-    watches: Vec<Watch>,
+    /// By the order of `add`, in which chance goes through them.
+    watches: BTreeMap<u64, Watch>,
+    order_of: NumberMap<usize, u64>,
+    next_order: u64,
 }
 
 impl SimulatedSelector {
     pub fn new(network: Network) -> SimulatedSelector {
-        SimulatedSelector { network, watches: Vec::new() }
-    }
-
-    fn position(&self, descriptor: &Descriptor) -> io::Result<usize> {
-        let number = descriptor.number_in(&self.network)?;
-        let position = self.watches.iter().position(|watch| watch.number == number);
-        position.ok_or_else(|| io::ErrorKind::NotFound.into())
+        SimulatedSelector { network, watches: BTreeMap::new(), order_of: NumberMap::default(), next_order: 0 }
     }
 
     /// Notes what is ready now. A descriptor that is gone, or goes bad, is told once.
     fn collect(&mut self, state: &mut State, found: &mut Found) {
-        for watch in self.watches.iter_mut().filter(|watch| !watch.interest.is_none()) {
+        for watch in self.watches.values_mut().filter(|watch| !watch.interest.is_none()) {
             let goes_bad = state.roll(state.faults.bad_descriptor);
             let is_bad = match state.descriptors.get_mut(watch.number) {
                 Some(open) => {
@@ -79,7 +77,7 @@ impl SimulatedSelector {
     }
 
     fn watched(&self) -> impl Iterator<Item = &Watch> {
-        self.watches.iter().filter(|watch| !watch.interest.is_none())
+        self.watches.values().filter(|watch| !watch.interest.is_none())
     }
 
     /// Calls one ready that is not, after some of the time until `until`. Answers whether it did.
@@ -124,22 +122,27 @@ impl Selector for SimulatedSelector {
 
     fn add(&mut self, descriptor: &Descriptor, key: u64, interest: Interest) -> io::Result<()> {
         let number = descriptor.number_in(&self.network)?;
-        if self.watches.iter().any(|watch| watch.number == number) {
+        if self.order_of.contains_key(&number) {
             return Err(watched_already());
         }
-        self.watches.push(Watch { number, key, interest });
+        self.order_of.insert(number, self.next_order);
+        self.watches.insert(self.next_order, Watch { number, key, interest });
+        self.next_order += 1;
         Ok(())
     }
 
     fn modify(&mut self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
-        let position = self.position(descriptor)?;
-        self.watches[position].interest = interest;
+        let number = descriptor.number_in(&self.network)?;
+        let order = self.order_of.get(&number);
+        let watch = order.and_then(|order| self.watches.get_mut(order)).ok_or(io::ErrorKind::NotFound)?;
+        watch.interest = interest;
         Ok(())
     }
 
     fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()> {
-        let position = self.position(descriptor)?;
-        self.watches.remove(position);
+        let number = descriptor.number_in(&self.network)?;
+        let order = self.order_of.remove(&number).ok_or(io::ErrorKind::NotFound)?;
+        self.watches.remove(&order);
         Ok(())
     }
 

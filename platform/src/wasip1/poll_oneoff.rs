@@ -1,7 +1,6 @@
 //! `poll_oneoff` as a selector, called directly: libc's select on top of it loses events that carry an
 //! error, such as a reset.
 
-use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use super::subscription::{CLOCK, Direction, NO_EVENT, clock, single, watch_of};
 use super::subscriptions::Subscriptions;
 use super::{Descriptor, Found, Interest, Ready, Selector, confirmation, hostcalls, number};
 use crate::error::{nothing_to_wait_for, watched_already};
+use crate::number_map::NumberMap;
 
 struct Watch {
     fd: wasi::Fd,
@@ -27,7 +27,7 @@ pub struct PollOneoff {
     /// Never moved while watched: the index is in the userdata of its subscriptions.
     watches: Vec<Option<Watch>>,
     unused: Vec<usize>,
-    index_of: HashMap<wasi::Fd, usize>,
+    index_of: NumberMap<wasi::Fd, usize>,
     capacity: Capacity,
     /// Which watches the last wait was about.
     found: Vec<usize>,
@@ -40,7 +40,7 @@ impl PollOneoff {
             events: vec![NO_EVENT],
             watches: Vec::new(),
             unused: Vec::new(),
-            index_of: HashMap::new(),
+            index_of: NumberMap::default(),
             capacity: Capacity::new(),
             found: Vec::new(),
         }

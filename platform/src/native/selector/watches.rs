@@ -1,12 +1,11 @@
 //! What a mechanism watches that lives in the kernel: the table, and the queue of changes that the kernel is still to
 //! be told.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 
 use super::Source;
 use crate::error::watched_already;
+use crate::number_map::NumberMap;
 use crate::{Found, Interest, Ready};
 
 /// How many events are taken from the kernel at once. What does not fit stays ready, and the kernel turns its list,
@@ -65,36 +64,11 @@ struct Slot {
     watch: Option<Watch>,
 }
 
-/// Spreads the numbers of descriptors, which nobody from outside can choose, in one multiplication.
-#[derive(Default)]
-struct NumberHasher(u64);
-
-impl Hasher for NumberHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_i32(&mut self, number: i32) {
-        self.write_u64(u64::from(number.cast_unsigned()));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // The golden ratio in 64 bits: neighbours end up far apart, in the high bits too, which the table looks at.
-        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-}
-
 #[derive(Default)]
 pub struct Watches {
     slots: Vec<Slot>,
     unused: Vec<usize>,
-    index_of: HashMap<Source, usize, BuildHasherDefault<NumberHasher>>,
+    index_of: NumberMap<Source, usize>,
     queue: Vec<usize>,
     always_ready: Vec<usize>,
     /// How many are watched for something.

@@ -1,7 +1,6 @@
 //! Winsock's `select` as a mechanism: lists of sockets that live from call to call, and a copy of each that the system
 //! answers in.
 
-use std::collections::HashMap;
 use std::io;
 use std::os::windows::io::RawSocket;
 use std::thread;
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Mechanism, Source, source};
 use crate::error::{nothing_to_wait_for, watched_already};
 use crate::native::system::{errors, syscalls};
+use crate::number_map::NumberMap;
 use crate::{Descriptor, Found, Interest, Ready};
 
 /// The lists that `select` takes: its first argument for sockets, its second, and its third, which is where a connect
@@ -30,7 +30,7 @@ struct Watch {
 
 #[derive(Default)]
 pub struct Winsock {
-    watches: HashMap<RawSocket, Watch>,
+    watches: NumberMap<RawSocket, Watch>,
     asked: [SocketList; 3],
     answered: [SocketList; 3],
     /// Those that the last wait found something of.
