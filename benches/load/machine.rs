@@ -19,8 +19,10 @@ pub fn describe() -> Vec<String> {
         format!("Processor: {processor}, {cores} cores; memory: {memory}"),
         format!("Kernel: Linux {}", kernel.trim()),
     ];
-    facts.extend(line_of("rustc", "--version").map(|version| format!("Compiler: {version}")));
+    facts.extend(line_of("rustc", &["--version"]).map(|version| format!("Compiler: {version}")));
     facts.push(format!("Peers: {}", peers().join(", ")));
+    let measured = line_of("git", &["log", "-1", "--format=commit %h of %cs"]);
+    facts.extend(measured.map(|commit| format!("Measured: {commit}")));
     facts
 }
 
@@ -30,8 +32,8 @@ fn field(file: &str, name: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-fn line_of(program: &str, argument: &str) -> Option<String> {
-    let output = Command::new(program).arg(argument).output().ok()?;
+fn line_of(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
@@ -42,5 +44,7 @@ fn peers() -> Vec<String> {
         let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
         Some(format!("{name} {}", rest.split('"').next()?))
     };
-    PEERS.into_iter().filter_map(version).chain(line_of("python3", "--version")).collect()
+    let libevent = line_of("pkg-config", &["--modversion", "libevent"]).map(|version| format!("libevent {version}"));
+    let python = line_of("python3", &["--version"]);
+    PEERS.into_iter().filter_map(version).chain(libevent).chain(python).collect()
 }

@@ -47,6 +47,9 @@ pub(crate) enum Command {
     /// Such a signal ends the program at once, unless it has waited in poll_oneoff
     /// for descriptor 0x7ffffff0 (2147483632): there it reads the signal's number,
     /// and then has a grace time to end by itself. A second signal ends it at once.
+    ///
+    /// Compiled programs are kept in the cache folder of Wasmtime (on Linux
+    /// ~/.cache/wasmtime), so that the next start takes no time; it bounds itself.
     Run(Box<Run>),
 }
 
@@ -91,7 +94,7 @@ pub(crate) struct Run {
     max_sockets: Option<usize>,
 
     /// End the program after a time (seconds, or with ms, s, m, h)
-    #[arg(long, value_name = "TIME", value_parser = quantity::time, help_heading = "Limits")]
+    #[arg(long, value_name = "TIME", value_parser = quantity::time_limit, help_heading = "Limits")]
     timeout: Option<Duration>,
 
     /// Give a program that is told of a signal this long to end; 0: end it at once

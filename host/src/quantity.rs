@@ -13,6 +13,14 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "write a number of bytes, or one with K, M or G, such as 64M".to_owned())
 }
 
+/// A time limit: without any time, nothing could run.
+pub(crate) fn time_limit(text: &str) -> Result<Duration, String> {
+    match time(text)? {
+        Duration::ZERO => Err("give it some time, or leave the limit out".to_owned()),
+        limit => Ok(limit),
+    }
+}
+
 /// A time such as `30`, `30s`, `500ms`, `5m` or `1h`.
 pub(crate) fn time(text: &str) -> Result<Duration, String> {
     number_with_unit(text, TIME_UNITS_MS)

@@ -9,7 +9,7 @@ use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{I32Exit, WasiCtx};
 
-const EXAMPLES: [&str; 5] = ["hello", "echo", "chat", "tasks", "line_client"];
+const EXAMPLES: [&str; 5] = ["hello", "echo", "chat", "timeouts", "line_client"];
 
 /// A guest that spins is ended after this.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -94,9 +94,12 @@ pub(crate) fn path_in_use(path: &Path) -> String {
 
 /// There is a connection to accept and nothing to hold it with, which passes when something is closed.
 pub(crate) fn exhausted(error: io::Error) -> io::Error {
-    let text = format!(
-        "accept: no descriptor or memory left for one more connection ({error}): raise `ulimit -n`, or close some"
-    );
+    let remedy = if cfg!(target_family = "wasm") {
+        "close some, or let the host allow more (`selectio run --max-sockets`, `ulimit -n`)"
+    } else {
+        "close some, or raise `ulimit -n`"
+    };
+    let text = format!("accept: no descriptor or memory left for one more connection ({error}): {remedy}");
     explained_as(io::ErrorKind::QuotaExceeded, text, error)
 }
 

@@ -74,13 +74,27 @@ impl Found {
 }
 
 /// Which of the system's mechanisms a native program waits with.
+///
+/// | system | `Default` is |
+/// |---|---|
+/// | Linux, Android | `Epoll` |
+/// | macOS, the BSDs, illumos | `Select` up to 15 descriptors, then `Polling` |
+/// | Windows | `Select` |
+/// | wasip1 | `poll_oneoff`, the only one there |
+///
+/// No program needs another one to be right, and on unix none is faster in general. On Windows `Polling` pays with
+/// hundreds of connections. None of them has a limit of its own: this `select` takes descriptors above `FD_SETSIZE`.
+///
+/// A program that leaves it at `Default` can be told by the environment: `SELECTIO_BACKEND` is `select`, `epoll` or
+/// `polling`. That is for trying and for tests; what the program chooses itself wins, and guests don't look at it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
     /// The one that suits the system. On every target.
     #[default]
     Default,
-    /// `select(2)`: simple, and the same everywhere; a wait costs more with each descriptor. On unix.
+    /// `select(2)`: simple, and the same everywhere; a wait costs more with each descriptor. On unix, and through Winsock on
+    /// Windows.
     Select,
     /// `epoll(7)`: a wait costs what is ready, however many descriptors are idle. On Linux and Android.
     Epoll,

@@ -150,7 +150,9 @@ impl Delegate {
         self.set(|inner| inner.handlers.error.set(Box::new(handler)));
     }
 
-    /// Called once in every poll, after the events.
+    /// Called once in every poll, after the events: whatever happened, and twice a second when nothing does. It costs
+    /// each poll a call, so it is for one socket or a few; what is to happen at some time needs a timer
+    /// ([`Dispatcher::call_after`]).
     #[doc(alias = "handleTask")]
     pub fn set_handle_task(&self, handler: impl FnMut(&Delegate, &Dispatcher) -> io::Result<()> + 'static) {
         self.set(|inner| inner.handlers.task.set(Box::new(handler)));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use selectio_platform::{Wake, this_target};
 
 use super::{Delegate, Mode};
+use crate::error::named;
 
 /// Ends a dispatcher's wait from any thread. Comes from [`Delegate::waker`].
 #[derive(Clone)]
@@ -72,7 +73,7 @@ impl Delegate {
     /// ```
     pub fn waker() -> io::Result<(Delegate, Waker)> {
         let platform = this_target();
-        let (descriptor, wake) = platform.waker()?;
+        let (descriptor, wake) = platform.waker().map_err(|error| named("waker", error))?;
         let drain = Some(Drain::Waker(wake.clone()));
         Ok((Delegate::on(platform, descriptor, Mode::Read, drain), Waker(wake)))
     }
@@ -84,6 +85,10 @@ impl Delegate {
     /// closes the delegate, which otherwise keeps [`run`](crate::Dispatcher::run) going. A client that takes its last
     /// bytes slowly has the time of [`set_close_timeout`](crate::AsyncSocket::set_close_timeout), which may be more
     /// than the host gives the program.
+    ///
+    /// Clients that stay connected keep the program going: close them too, with
+    /// [`close_after_flush`](crate::AsyncSocket::close_after_flush), from a list that `handle_gone` keeps short (empty
+    /// it first when the handlers go through it), and cancel the timers that repeat.
     ///
     /// # Errors
     /// `Unsupported` on hosts that pass no signals on: they end the program by themselves. Natively those of making
@@ -108,7 +113,7 @@ impl Delegate {
     /// ```
     pub fn signals() -> io::Result<Delegate> {
         let platform = this_target();
-        let descriptor = platform.signals()?;
+        let descriptor = platform.signals().map_err(|error| named("signals", error))?;
         Ok(Delegate::on(platform, descriptor, Mode::Read, Some(Drain::Signals)))
     }
 }

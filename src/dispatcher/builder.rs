@@ -55,7 +55,8 @@ impl DispatcherBuilder {
         self
     }
 
-    /// How many sockets and delegates may be registered at once, listeners included. Registering one more is refused
+    /// How many sockets and delegates may be registered at once, listeners included; as many as there are descriptors
+    /// unless set. Registering one more is refused
     /// with `QuotaExceeded`. A server that wants to tell a client that there is no room sends that on the socket which
     /// it can't register, and then calls [`close_after_flush`](crate::AsyncSocket::close_after_flush).
     pub fn registered_max(mut self, count: usize) -> DispatcherBuilder {
@@ -72,8 +73,8 @@ impl DispatcherBuilder {
         self
     }
 
-    /// What to wait with; the mechanism that suits the system unless set. `{:?}` of the dispatcher tells which one it
-    /// is.
+    /// What to wait with; the mechanism that suits the system unless set, or what `SELECTIO_BACKEND` says (see
+    /// [`Backend`]). `{:?}` of the dispatcher tells which one it is.
     pub fn backend(mut self, backend: Backend) -> DispatcherBuilder {
         self.backend = backend;
         self

@@ -24,7 +24,7 @@ use slots::Slots;
 pub use timers::Timer;
 use timers::{Due, Timers};
 
-/// How long a poll waits when nobody says otherwise.
+/// How long a poll waits when nobody says otherwise: 500 milliseconds.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(500);
 
 type ErrorHandler = dyn FnMut(&Dispatcher, &io::Error);
@@ -181,7 +181,8 @@ impl Dispatcher {
     }
 
     /// Lets a timer start anew: it is due when `delay` has passed from now, as for a time limit that each message
-    /// puts off. Allocates nothing. Answers whether the timer was still to come; inside of its own handler it is.
+    /// puts off; one of [`call_every`](Dispatcher::call_every) goes on with its period from there. Allocates nothing. Answers
+    /// whether the timer was still to come; inside of its own handler it is.
     pub fn restart(&self, timer: Timer, delay: Duration) -> bool {
         let deadline = self.now().saturating_add(delay);
         self.shared.timers.borrow_mut().restart(timer, deadline)

@@ -142,7 +142,9 @@ impl AsyncSocket {
         self.set(|handlers| handlers.error.set(Box::new(handler)));
     }
 
-    /// Called once in every poll, after the events.
+    /// Called once in every poll, after the events: whatever happened, and twice a second when nothing does. It costs
+    /// each poll a call, so it is for one socket or a few; what is to happen at some time needs a timer
+    /// ([`Dispatcher::call_after`]).
     #[doc(alias = "handleTask")]
     pub fn set_handle_task(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
         self.set(|handlers| handlers.others().task.set(Box::new(handler)));

@@ -151,7 +151,6 @@ impl AsyncSocket {
             inner.turn.spend(ACCEPT_COST);
             match self.with_open_descriptor("accept_addr", |platform, socket| platform.accept(socket)) {
                 Ok((descriptor, peer)) => {
-                    inner.is_exhaustion_reported.set(false);
                     inner.has_accepted.set(true);
                     let platform = inner.descriptor.platform().clone();
                     let client =
@@ -159,7 +158,11 @@ impl AsyncSocket {
                     return Ok(Some((client, peer)));
                 }
                 Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return Ok(None),
+                    io::ErrorKind::WouldBlock => {
+                        // Nobody waits any more, so a shortage is over: the next one is told again.
+                        inner.is_exhaustion_reported.set(false);
+                        return Ok(None);
+                    }
                     // That client is gone already; the next one may wait behind it (accept(2)).
                     io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
                     io::ErrorKind::QuotaExceeded if reader == Reader::Turn => {

@@ -108,7 +108,7 @@ pub(crate) struct Inner {
     is_connect_tried: Cell<bool>,
     /// The library closes it or has closed it, for what the peer or a handler did.
     is_given_up: Cell<bool>,
-    /// Of a listener: that descriptors ran out was told, and no accept has succeeded since.
+    /// Of a listener: that descriptors ran out was told, and somebody has waited in the backlog ever since.
     is_exhaustion_reported: Cell<bool>,
     /// Of a listener: the accept handler that runs has taken a client.
     has_accepted: Cell<bool>,

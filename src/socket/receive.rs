@@ -33,7 +33,8 @@ impl AsyncSocket {
         self.read_line()
     }
 
-    /// Reads the next line. `\n`, `\r\n` and a lone `\r` end one, whatever segments they arrive in. At the
+    /// Reads the next line. `\n`, `\r\n` and a lone `\r` end one, whatever segments they arrive in: a protocol whose
+    /// values may contain a `\r` reads them by their length, with [`recv`](AsyncSocket::recv). At the
     /// end of the stream what came after the last line end is a line too, then every call says
     /// [`Eof`](ReadLine::Eof).
     ///

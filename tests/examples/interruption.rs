@@ -11,7 +11,7 @@ in_both_worlds!(interrupting_ends_it);
 const SIGINT: i32 = 2;
 
 fn interrupting_ends_it(world: World) {
-    for name in ["echo", "chat", "tasks"] {
+    for name in ["echo", "chat", "timeouts"] {
         let mut program = start(name, world, &[]);
         let mut client = connect(&program);
         if name == "echo" {

@@ -28,7 +28,7 @@ mod proxy;
 #[cfg(unix)]
 mod readme;
 mod start;
-mod tasks;
+mod timeouts;
 mod without_sockets;
 
 use std::process::Command;

@@ -6,7 +6,7 @@ use crate::run;
 
 in_both_worlds!(help_is_printed, a_wrong_call_is_answered_in_one_line);
 
-const EXAMPLES: [&str; 4] = ["echo", "chat", "tasks", "line_client"];
+const EXAMPLES: [&str; 4] = ["echo", "chat", "timeouts", "line_client"];
 
 fn help_is_printed(world: World) {
     for name in EXAMPLES {

@@ -38,11 +38,13 @@ fn q26_a_server_without_descriptors_waits_calmly_and_serves_all_in_the_end() {
     if let (Some(before), Some(after)) = (used, process.cpu_time()) {
         assert!(after - before < Duration::from_millis(300), "it spins: {:?} in a second", after - before);
     }
-    // Each one that leaves makes room for one that waits.
+    // Each one that leaves makes room for one that waits, until nobody does.
     for mut client in clients.drain(..) {
         assert!(echoes(&mut client));
         drop(client);
     }
+    let told = process.output(Stream::Stderr);
+    assert_eq!(told.lines().filter(|line| line.contains("ulimit -n")).count(), 1, "told once: {told}");
     let mut last = connect(address);
     assert!(echoes(&mut last));
     last.shutdown(std::net::Shutdown::Write).expect("it is connected");

@@ -73,7 +73,7 @@ pub enum Task {
     },
     /// Measure what selectio costs beside other event loops, and rewrite the figures of BENCHMARKS.md.
     ///
-    /// Takes ten minutes at most, and wants a machine that does nothing else: two cores with nobody else on them. Prints
+    /// Takes twelve minutes at most, and wants a machine that does nothing else: two cores with nobody else on them. Prints
     /// what it is doing, then the tables; figures.json and the plots are in benches/results.
     Bench {
         /// Measure less, in one to two minutes, and leave BENCHMARKS.md as it is.

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 pub use by_fd::FdSelector;
 
 use super::Borrowed;
+use crate::error::explained_as;
 use crate::{Backend, Descriptor, Found, Interest, Selector};
 
 cfg_if::cfg_if! {
@@ -100,17 +101,24 @@ const VARIABLE: &str = "SELECTIO_BACKEND";
 
 /// A new selector that waits with `backend`.
 pub fn new(backend: Backend) -> io::Result<Box<dyn Selector>> {
-    let chosen = match (backend, env::var_os(VARIABLE)) {
-        (Backend::Default, Some(name)) => named(&name)?,
-        _ => backend,
+    let name = if backend == Backend::Default { env::var_os(VARIABLE) } else { None };
+    let mechanism = match name.filter(|name| !name.is_empty()) {
+        None => mechanism(backend)?,
+        Some(name) => mechanism(named(&name)?).map_err(|error| {
+            let text = format!("{VARIABLE} is {}: {error}", name.display());
+            explained_as(error.kind(), text, error)
+        })?,
     };
-    let mechanism = match chosen {
+    Ok(Box::new(ByDescriptor(mechanism)))
+}
+
+fn mechanism(backend: Backend) -> io::Result<AnyMechanism> {
+    match backend {
         Backend::Default => system_default(),
-        Backend::Select => Ok(Box::new(Select::new()) as AnyMechanism),
+        Backend::Select => Ok(Box::new(Select::new())),
         Backend::Epoll => epoll(),
         Backend::Polling => polling(),
-    };
-    Ok(Box::new(ByDescriptor(mechanism?)))
+    }
 }
 
 fn polling() -> io::Result<AnyMechanism> {

@@ -1,4 +1,4 @@
-//! `tasks`: a task drops clients that are silent for too long.
+//! `timeouts`: clients that are silent for too long are dropped.
 
 use std::thread;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::{connect, expect_end, expect_line, start};
 in_both_worlds!(silent_clients_are_dropped);
 
 fn silent_clients_are_dropped(world: World) {
-    let program = start("tasks", world, &["2"]);
+    let program = start("timeouts", world, &["2"]);
     let (mut silent, mut talking) = (connect(&program), connect(&program));
     // Longer than a silent one is kept.
     for index in 0..15 {

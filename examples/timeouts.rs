@@ -1,17 +1,15 @@
-//! Sends every line back, and a task drops the clients that stay silent.
+//! Sends every line back, and drops the clients that stay silent: each has one timer, which its lines put off.
 //!
 //! ```sh
-//! cargo run --example tasks -- 127.0.0.1:7000 5
+//! cargo run --example timeouts -- 127.0.0.1:7000 5
 //! nc 127.0.0.1 7000
 //! ```
 
-use std::cell::Cell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use selectio::{AsyncSocket, Dispatcher, MainError};
 
-const USAGE: &str = "usage: tasks [HOST:PORT [SECONDS]]\n
+const USAGE: &str = "usage: timeouts [HOST:PORT [SECONDS]]\n
 Sends every line that a client sends back to it, and says goodbye to clients that are silent for SECONDS,
 30 unless given. Listens on HOST:PORT, 127.0.0.1:7000 unless given; as WebAssembly on the socket that the
 host passes.";
@@ -20,7 +18,7 @@ fn main() -> Result<(), MainError> {
     let (address, patience) = command_line();
     let dispatcher = Dispatcher::new()?;
     let server = AsyncSocket::listener(&address)?;
-    println!("tasks: listening on {server}, patient for {} seconds", patience.as_secs());
+    println!("timeouts: listening on {server}, patient for {} seconds", patience.as_secs());
     server.set_handle_accept(move |server, dispatcher| {
         while let Some(client) = server.accept()? {
             serve(&client, patience, dispatcher)?;
@@ -33,24 +31,16 @@ fn main() -> Result<(), MainError> {
 }
 
 fn serve(client: &AsyncSocket, patience: Duration, dispatcher: &Dispatcher) -> std::io::Result<()> {
-    let last_heard = Rc::new(Cell::new(dispatcher.now()));
-    client.set_handle_read({
-        let last_heard = last_heard.clone();
-        move |client, dispatcher| {
-            last_heard.set(dispatcher.now());
-            while let Some(line) = client.read_line()?.full() {
-                client.send(line.with_newline())?;
-            }
-            Ok(())
-        }
-    });
-    // Called once in every poll, twice a second when nothing happens.
-    client.set_handle_task(move |client, dispatcher| {
-        if dispatcher.now() - last_heard.get() < patience {
-            return Ok(());
-        }
+    let silence = client.call_after(dispatcher, patience, |client, _| {
         client.send("* too silent, bye\n")?;
         client.close_after_flush()
+    });
+    client.set_handle_read(move |client, dispatcher| {
+        dispatcher.restart(silence, patience);
+        while let Some(line) = client.read_line()?.full() {
+            client.send(line.with_newline())?;
+        }
+        Ok(())
     });
     dispatcher.register(client)
 }
@@ -70,7 +60,7 @@ fn command_line() -> (String, Duration) {
     match seconds {
         Ok(seconds) if seconds > 0 => (address.to_owned(), Duration::from_secs(seconds)),
         _ => {
-            eprintln!("tasks: expected HOST:PORT and a number of seconds above 0, got {arguments:?}; see --help");
+            eprintln!("timeouts: expected HOST:PORT and a number of seconds above 0, got {arguments:?}; see --help");
             std::process::exit(2);
         }
     }
