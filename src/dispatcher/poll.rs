@@ -269,6 +269,8 @@ impl Dispatcher {
         self.run_deferred() || called
     }
 
+    // Out of the way of each event.
+    #[cold]
     fn flush(&self) -> bool {
         let mut called = false;
         let mut index = 0;
@@ -294,6 +296,7 @@ impl Dispatcher {
         count > 0 && self.run_deferred_now(count)
     }
 
+    #[cold]
     fn run_deferred_now(&self, count: usize) -> bool {
         for _ in 0..count {
             let next = self.shared.deferred.borrow_mut().pop_front();
