@@ -101,7 +101,7 @@ impl Plan {
     /// The plan for a process that may have so many descriptors.
     pub fn new(is_quick: bool, descriptors_max: u64) -> Plan {
         let mut remarks = Vec::new();
-        let rounds = if is_quick { 1 } else { 6 };
+        let rounds = if is_quick { 1 } else { 8 };
         let mut groups = vec![Group { rounds, ..group(0, &[1, 50, 500], !is_quick) }];
         if is_quick {
             groups.push(group(400, &[1], false));
