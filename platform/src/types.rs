@@ -83,7 +83,7 @@ impl Found {
 /// | wasip1 | `poll_oneoff`, the only one there |
 ///
 /// No program needs another one to be right, and on unix none is faster in general. On Windows `Polling` pays with
-/// hundreds of connections. None of them has a limit of its own: this `select` takes descriptors above `FD_SETSIZE`.
+/// hundreds of connections. `select` takes what the kernel takes: on Linux and Windows `FD_SETSIZE` is no limit here.
 ///
 /// A program that leaves it at `Default` can be told by the environment: `SELECTIO_BACKEND` is `select`, `epoll` or
 /// `polling`. That is for trying and for tests; what the program chooses itself wins, and guests don't look at it.
