@@ -37,11 +37,11 @@ impl SendQueue {
         self.len() == 0
     }
 
-    /// Whether so many bytes fit beside what waits, with fewer than `length_max` in all.
+    /// Whether so many bytes fit beside what waits, with fewer than `gathered_max` in all.
     #[inline]
-    pub(crate) fn has_room(&self, length: usize, length_max: usize) -> bool {
+    pub(crate) fn has_room(&self, length: usize, gathered_max: usize) -> bool {
         let whole = self.len() + length;
-        whole < length_max && whole <= self.length_max
+        whole < gathered_max && whole <= self.length_max
     }
 
     /// Refuses what would not fit, before any byte of it is on its way.
@@ -85,8 +85,8 @@ impl SendQueue {
         &self.bytes[self.start..]
     }
 
-    /// Calls `send` once with what waits and then `pieces`, keeps what was not sent, and says whether that is
-    /// nothing. What fails sends and keeps nothing of `pieces`.
+    /// Calls `send` once with what waits and then `pieces`, which are not all empty. Keeps what was not sent, and says
+    /// whether that is nothing. What fails sends and keeps nothing of `pieces`.
     pub(crate) fn send_with(
         &mut self,
         pieces: &[IoSlice<'_>],

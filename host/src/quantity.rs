@@ -40,6 +40,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_limit_without_any_time_is_refused() {
+        assert_eq!(time_limit("1ms"), Ok(Duration::from_millis(1)));
+        assert!(time_limit("0").is_err() && time_limit("0h").is_err());
+    }
+
+    #[test]
     fn sizes_have_units() {
         assert_eq!(size("65536"), Ok(65_536));
         assert_eq!(size("64M"), Ok(64 << 20));

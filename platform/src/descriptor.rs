@@ -135,7 +135,8 @@ impl TryFrom<Descriptor> for OwnedFd {
             World::Simulation(_) => Err(other_world("real")),
             _ => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "this descriptor (of the signals, or standard input) can't be given away, because its end is the                  platform's affair: borrow it with `fd`, and duplicate that where the target can",
+                "this descriptor (of the signals, or standard input) can't be given away, because its end is the \
+                 platform's affair: borrow it with `fd`, and duplicate that where the target can",
             )),
         }
     }

@@ -93,8 +93,8 @@ pub enum Backend {
     /// The one that suits the system. On every target.
     #[default]
     Default,
-    /// `select(2)`: simple, and the same everywhere; a wait costs more with each descriptor. On unix, and through Winsock on
-    /// Windows.
+    /// `select(2)`: simple, and the same everywhere; a wait costs more with each descriptor. On unix, and through
+    /// Winsock on Windows.
     Select,
     /// `epoll(7)`: a wait costs what is ready, however many descriptors are idle. On Linux and Android.
     Epoll,

@@ -181,8 +181,8 @@ impl Dispatcher {
     }
 
     /// Lets a timer start anew: it is due when `delay` has passed from now, as for a time limit that each message
-    /// puts off; one of [`call_every`](Dispatcher::call_every) goes on with its period from there. Allocates nothing. Answers
-    /// whether the timer was still to come; inside of its own handler it is.
+    /// puts off; one of [`call_every`](Dispatcher::call_every) goes on with its period from there. Allocates nothing.
+    /// Answers whether the timer was still to come; inside of its own handler it is.
     pub fn restart(&self, timer: Timer, delay: Duration) -> bool {
         let deadline = self.now().saturating_add(delay);
         self.shared.timers.borrow_mut().restart(timer, deadline)

@@ -130,7 +130,7 @@ impl AsyncSocket {
     ///
     /// In one poll it gives 64 connections at most, then it says `None`: the rest comes in the next poll, and the
     /// other sockets before that. Where there are no descriptors left, it answers `None` too: the listener's
-    /// `handle_error` is called once, the listener stays open, and it tries again when a socket of its dispatcher
+    /// `handle_error` is called once until nobody waits any more, the listener stays open, and it tries again when a socket of its dispatcher
     /// has closed or 0.1 seconds have passed.
     ///
     /// # Errors

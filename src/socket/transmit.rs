@@ -53,21 +53,31 @@ impl AsyncSocket {
         self.send_vectored(&[IoSlice::new(data)])
     }
 
-    /// The short way for what a handler sends on its own socket, when nothing is in the way: whether so many bytes can
-    /// just lie beside what waits for the end of the turn.
+    /// The short way for what a handler sends on its own socket: whether so many bytes can just lie beside what waits
+    /// for the end of the turn.
     #[inline]
     fn gathers(&self, length: usize) -> bool {
         let inner = &self.inner;
         inner.is_in_turn.get()
             && inner.turn.current().is_some()
-            && inner.status.get() == SocketStatus::Connected
             && inner.kind == Type::Stream
             && inner.write.get() == WriteSide::Open
             && !inner.is_given_up.get()
-            && !inner.is_send_blocked.get()
-            && inner.noted_error.borrow().is_none()
-            && length < PIECE_LENGTH_MAX
-            && inner.queue.borrow().has_room(length, GATHERED_MAX.min(inner.high_water_mark.get()))
+            && self.is_open_to_kernel()
+            && self.has_room_beside(length)
+    }
+
+    /// Whether the kernel may take more.
+    #[inline]
+    fn is_open_to_kernel(&self) -> bool {
+        self.is_connected() && !self.inner.is_send_blocked.get() && self.inner.noted_error.borrow().is_none()
+    }
+
+    /// Whether so many bytes are few enough to wait for the end of a turn, beside those that do.
+    #[inline]
+    fn has_room_beside(&self, length: usize) -> bool {
+        let gathered_max = GATHERED_MAX.min(self.inner.high_water_mark.get());
+        length < PIECE_LENGTH_MAX && self.inner.queue.borrow().has_room(length, gathered_max)
     }
 
     /// Sends several pieces, one after the other, as [`send`](AsyncSocket::send) does with one: all of them or, with
@@ -112,11 +122,8 @@ impl AsyncSocket {
     #[inline]
     fn send_or_gather(&self, pieces: &[IoSlice<'_>], length: usize) -> io::Result<()> {
         let inner = &self.inner;
-        let waiting = inner.queue.borrow().len();
-        let is_open_to_kernel =
-            self.is_connected() && !inner.is_send_blocked.get() && inner.noted_error.borrow().is_none();
-        let gathered_max = GATHERED_MAX.min(inner.high_water_mark.get());
-        let gathers = length < PIECE_LENGTH_MAX && waiting + length < gathered_max && self.current_turn().is_some();
+        let is_open_to_kernel = self.is_open_to_kernel();
+        let gathers = self.has_room_beside(length) && self.current_turn().is_some();
         if is_open_to_kernel && !gathers {
             return self.send_now(pieces);
         }
@@ -138,9 +145,6 @@ impl AsyncSocket {
     pub(super) fn send_now(&self, pieces: &[IoSlice<'_>]) -> io::Result<()> {
         let inner = &self.inner;
         let sent = inner.queue.borrow_mut().send_with(pieces, |pieces| {
-            if pieces.is_empty() {
-                return Ok(0);
-            }
             Ok(self.once("send", |platform, socket| platform.send(socket, pieces))?.unwrap_or(0))
         });
         match sent {

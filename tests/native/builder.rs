@@ -75,3 +75,16 @@ fn a_wrong_backend_in_the_environment_ends_a_program_with_the_names_of_the_right
     let text = process.output(Stream::Stderr);
     assert!(text.contains("SELECTIO_BACKEND is kqueue") && text.contains("select, epoll or polling"), "{text}");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_empty_backend_in_the_environment_is_none() {
+    use selectio_driver::process::{Process, Stream};
+    use selectio_driver::program::{self, World};
+
+    let mut echo = program::command("echo", World::Native, "127.0.0.1:0").expect("it builds");
+    echo.env("SELECTIO_BACKEND", "");
+    let process = Process::start(echo).expect("it starts");
+    let listens = |text: &str| text.contains("echo: listening on 127.0.0.1:").then_some(());
+    process.wait_for(Stream::Stdout, Duration::from_secs(10), listens).expect("it says where it listens");
+}

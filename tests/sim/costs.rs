@@ -144,3 +144,23 @@ fn nothing_is_asked_of_a_kernel_that_has_no_room() {
     }
     assert!(call_count(&scene.network, "send") > 0);
 }
+
+#[test]
+fn the_end_of_a_stream_is_received_once_and_then_the_socket_closes() {
+    let network = Network::new(1);
+    let _inside = network.enter();
+    let (dispatcher, _server, clients) = echo(&network, 1);
+    clients[0].send("a line\n");
+    while clients[0].take_received().is_empty() {
+        poll(&dispatcher);
+    }
+    let open = dispatcher.len();
+    network.keep_trace(0);
+    network.keep_trace(1_000);
+    clients[0].shutdown();
+    while dispatcher.len() == open {
+        poll(&dispatcher);
+    }
+    let counts = ["recv", "close", "shutdown"].map(|call| call_count(&network, call));
+    assert_eq!(counts, [1, 1, 0], "{:?}", network.trace());
+}

@@ -3,8 +3,9 @@
 use super::subscription::Outcome;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
-use selectio_platform::for_hosts::{Borrowed, FdSelector, NumberMap};
+use selectio_platform::for_hosts::{Borrowed, FdSelector};
 use selectio_platform::{Found, Interest};
+use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
@@ -57,7 +58,8 @@ pub(crate) struct Watches {
     found: Found,
     watches: Vec<Watch>,
     unused: Vec<u32>,
-    by_fd: NumberMap<u32, u32>,
+    /// Hashed with a secret: the guest chooses the numbers, open or not.
+    by_fd: HashMap<u32, u32>,
     /// By position in the array.
     links: Vec<Link>,
     /// Those that are to be looked at before the next wait, and those that are looked at just now.
@@ -74,7 +76,7 @@ impl Watches {
             found: Found::default(),
             watches: Vec::new(),
             unused: Vec::new(),
-            by_fd: NumberMap::default(),
+            by_fd: HashMap::new(),
             links: Vec::new(),
             stale: Vec::new(),
             looked_at: Vec::new(),

@@ -8,7 +8,6 @@ pub use super::pair::Writer;
 pub use super::selector::FdSelector;
 pub use super::system::{Borrowed, Owned};
 use super::{pair, stdin, syscalls};
-pub use crate::number_map::NumberMap;
 
 /// A connection from a listener: non-blocking, and no child process inherits it.
 ///
