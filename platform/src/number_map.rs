@@ -13,7 +13,7 @@ pub struct NumberHasher(u64);
 
 impl Hasher for NumberHasher {
     fn finish(&self) -> u64 {
-        // The product's low bits come from the number's low bits alone, which are all zero in a handle of Windows.
+        // The low bits of the product come from the low bits of the number alone, and a handle of Windows has zeros there.
         self.0 ^ self.0 >> 32
     }
 

@@ -269,7 +269,7 @@ impl Dispatcher {
         self.run_deferred() || called
     }
 
-    // Out of the way of each event.
+    // Most phases have nothing to send: this is kept out of the code that each event runs through.
     #[cold]
     fn flush(&self) -> bool {
         let mut called = false;

@@ -80,8 +80,8 @@ pub struct AsyncSocket {
     inner: Rc<Inner>,
 }
 
-/// What an event touches stands first, and stays together in memory: with many connections each line of the cache that
-/// an event needs is one that has to be fetched.
+/// What an event touches stands first, and together in memory: with many connections every cache line that an event
+/// touches has to be fetched first.
 #[repr(C)]
 pub(crate) struct Inner {
     status: Cell<SocketStatus>,
