@@ -7,11 +7,11 @@
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Mutex;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
@@ -184,14 +184,20 @@ impl Run<'_> {
         let (target, control) = (listeners[0], listeners[1]);
         // Connected before the guest asks, so that it finds its peer there. Many tests need none: they have ended by
         // then, or the session ends unused.
-        let gone = [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset];
-        let session = thread::spawn(move || match TcpStream::connect(control) {
-            Ok(control) => peer::serve(control, Some(target)),
-            Err(error) if gone.contains(&error.kind()) => Ok(()),
-            Err(error) => Err(error),
-        });
-        let status = process.wait(TEST_LIMIT)?;
-        let served = session.join().map_err(|_| anyhow!("the peer panicked"))?;
+        let control = match TcpStream::connect(control) {
+            Ok(control) => Some(control),
+            Err(error) if [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset].contains(&error.kind()) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let session = control.as_ref().map(TcpStream::try_clone).transpose()?;
+        let session = session.map(|control| thread::spawn(move || peer::serve(control, Some(target))));
+        let status = process.wait(TEST_LIMIT);
+        if let Some(control) = control {
+            // A listener that closes just after the kernel has connected somebody may leave that one waiting for ever.
+            let _ = control.shutdown(Shutdown::Read);
+        }
+        let served = session.map_or(Ok(Ok(())), JoinHandle::join).map_err(|_| anyhow!("the peer panicked"))?;
+        let status = status?;
         if let Err(error) = served {
             bail!("the peer's control connection failed: {error}\n{}", process.all_output());
         }
