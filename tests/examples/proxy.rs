@@ -111,6 +111,9 @@ fn asked_to_end_it_lets_its_clients_finish(world: World) {
         for stream in [&client, &other] {
             stream.set_read_timeout(Some(LIMIT)).expect("a stream");
         }
+        // A guest's host has both connections before the guest runs; only once that passes on, it waits for signals too.
+        client.write_all(b"!").expect("it is connected");
+        other.read_exact(&mut [0]).expect("it is passed on");
         process.signal(signal).expect("the signal is sent");
         let is_ending = |text: &str| text.contains("ending, 2 sockets").then_some(());
         process.wait_for(Stream::Stdout, LIMIT, is_ending).expect("it says so");
