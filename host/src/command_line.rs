@@ -140,6 +140,8 @@ impl Run {
                 WasiOption::Preview1 => {}
             }
         }
+        // First of all: what is opened here must not get a number that was promised and is not open.
+        let passed = if inherited { Preopen::inherited()? } else { Vec::new() };
         let mut sockets = Vec::new();
         for listener in &tcp_listeners {
             sockets.push(open(listener, Preopen::tcp_listener)?);
@@ -150,9 +152,7 @@ impl Run {
         for stream in &self.tcp_streams {
             sockets.push(open(stream, Preopen::tcp_stream)?);
         }
-        if inherited {
-            sockets.extend(Preopen::inherited()?);
-        }
+        sockets.extend(passed);
         if self.nagle {
             sockets = sockets.into_iter().map(Preopen::with_nagle).collect();
         }

@@ -1,7 +1,7 @@
 //! Sockets that the host opens for the guest.
 
 use crate::error::Error;
-use crate::socket::{Role, Socket};
+use crate::socket::{RemovedAtEnd, Role, Socket};
 use crate::system::socket_file::SocketFile;
 use crate::system::{calls, inherit};
 use selectio_platform::for_hosts::{NO_DELAY_IS_INHERITED, Owned};
@@ -25,7 +25,7 @@ pub struct Preopen {
     role: Role,
     name: Option<String>,
     address: String,
-    file: Option<SocketFile>,
+    file: Option<RemovedAtEnd>,
     /// It listens and has TCP_NODELAY, which what it accepts may lack.
     passes_on_no_delay: bool,
 }
@@ -53,7 +53,7 @@ impl Preopen {
         let path = path.as_ref();
         let address = path.display().to_string();
         let (listener, file) = SocketFile::bind(path).map_err(|error| refusal("a listener on", &address, &error))?;
-        Ok(Preopen { file: Some(file), ..Preopen::new(listener, Role::Listener, address) })
+        Ok(Preopen { file: Some(RemovedAtEnd(file)), ..Preopen::new(listener, Role::Listener, address) })
     }
 
     /// The sockets that a service manager has opened for this process, as
@@ -115,9 +115,10 @@ impl Preopen {
         self.name.as_deref()
     }
 
-    /// The file of a Unix listener, removed when the guest ends.
-    pub fn file(&self) -> Option<&Path> {
-        self.file.as_ref().map(SocketFile::path)
+    /// The file of a Unix listener, which is removed when the guest ends. Who ends the process otherwise removes it
+    /// before.
+    pub fn file(&self) -> Option<&SocketFile> {
+        self.file.as_ref().map(|file| &file.0)
     }
 
     /// The name as the guest finds it in `LISTEN_FDNAMES`.
