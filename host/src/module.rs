@@ -36,7 +36,10 @@ pub(crate) fn load(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Instance
     check_exports(&module).map_err(|reason| unfit(reason.to_owned()))?;
     linker.instantiate_pre(&module).map_err(|error| {
         if let Some(unknown) = error.downcast_ref::<UnknownImportError>() {
-            return Error::Import { name: name.to_owned(), import: format!("{}.{}", unknown.module(), unknown.name()) };
+            return Error::Import {
+                name: name.to_owned(),
+                import: format!("{}.{}", unknown.module().escape_debug(), unknown.name().escape_debug()),
+            };
         }
         unfit(format!(
             "it imports a function with another signature than preview1 gives it ({error:#}); \

@@ -52,7 +52,7 @@ impl Preopen {
     pub fn unix_listener(path: impl AsRef<Path>) -> Result<Preopen, Error> {
         let path = path.as_ref();
         let address = path.display().to_string();
-        let (listener, file) = SocketFile::bind(path).map_err(|error| refusal("a listener on", &address, &error))?;
+        let (listener, file) = SocketFile::bind(path).map_err(|error| refusal_of_path(&address, &error))?;
         Ok(Preopen { file: Some(RemovedAtEnd(file)), ..Preopen::new(listener, Role::Listener, address) })
     }
 
@@ -193,6 +193,16 @@ fn listen(address: &SockAddr) -> io::Result<TcpListener> {
     socket.set_tcp_nodelay(true)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+fn refusal_of_path(path: &str, error: &io::Error) -> Error {
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => "; somebody listens there, or it is no socket: choose another path",
+        io::ErrorKind::NotFound => "; make its folder first",
+        io::ErrorKind::PermissionDenied => "; choose a folder that this user may write to",
+        _ => "",
+    };
+    Error::Preopen { asked: format!("a listener on {path:?}"), reason: format!("{error}{remedy}") }
 }
 
 fn refusal(what: &str, address: &str, error: &io::Error) -> Error {

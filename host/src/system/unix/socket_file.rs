@@ -29,6 +29,10 @@ impl SocketFile {
     /// Binds a listener, which is non-blocking. A file that no one listens on any more is replaced:
     /// a process that is killed leaves one behind.
     pub(crate) fn bind(path: &Path) -> io::Result<(Owned, SocketFile)> {
+        if path.as_os_str().is_empty() {
+            // The kernel would choose a name that is no file.
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a path is needed, such as /tmp/app.sock"));
+        }
         let listener = match UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && abandoned(path) => {
                 std::fs::remove_file(path)?;
