@@ -3,7 +3,7 @@
 use crate::quantity;
 use clap::{Args, Parser, Subcommand};
 use selectio_host::{Error, Host, HostBuilder, Preopen};
-use std::env;
+use std::env::{self, VarError};
 use std::time::Duration;
 
 /// Runs WASI preview1 programs with sockets that the host opens for them.
@@ -82,8 +82,8 @@ pub(crate) struct Run {
     directories: Vec<String>,
 
     /// Set a variable of the program's environment, or pass on one's own
-    #[arg(long = "env", value_name = "KEY[=VALUE]")]
-    environment: Vec<String>,
+    #[arg(long = "env", value_name = "KEY[=VALUE]", value_parser = variable)]
+    environment: Vec<Variable>,
 
     /// End the program when it asks for more memory (bytes, or with K, M, G)
     #[arg(long, value_name = "SIZE", value_parser = quantity::size, help_heading = "Limits")]
@@ -108,6 +108,30 @@ pub(crate) struct Run {
     /// The module; all that follows is its own arguments
     #[arg(value_name = "MODULE", required = true, trailing_var_arg = true)]
     program: Vec<String>,
+}
+
+/// A variable for the guest; without a value it is one of this process's own that is not set.
+#[derive(Clone)]
+struct Variable {
+    key: String,
+    value: Option<String>,
+}
+
+fn variable(text: &str) -> Result<Variable, String> {
+    let (key, value) = match text.split_once('=') {
+        Some((key, value)) => (key, Some(value.to_owned())),
+        None => match env::var(text) {
+            Ok(value) => (text, Some(value)),
+            Err(VarError::NotPresent) => (text, None),
+            Err(VarError::NotUnicode(_)) => {
+                return Err("the value of this variable is not UTF-8, which programs can't be given".to_owned());
+            }
+        },
+    };
+    if key.is_empty() {
+        return Err("a variable has a name: write KEY=VALUE".to_owned());
+    }
+    Ok(Variable { key: key.to_owned(), value })
 }
 
 /// What `-S` can say.
@@ -140,6 +164,8 @@ impl Run {
                 WasiOption::Preview1 => {}
             }
         }
+        // First of all: what is opened here must not get a number that was promised and is not open.
+        let passed = if inherited { Preopen::inherited()? } else { Vec::new() };
         let mut sockets = Vec::new();
         for listener in &tcp_listeners {
             sockets.push(open(listener, Preopen::tcp_listener)?);
@@ -150,9 +176,7 @@ impl Run {
         for stream in &self.tcp_streams {
             sockets.push(open(stream, Preopen::tcp_stream)?);
         }
-        if inherited {
-            sockets.extend(Preopen::inherited()?);
-        }
+        sockets.extend(passed);
         if self.nagle {
             sockets = sockets.into_iter().map(Preopen::with_nagle).collect();
         }
@@ -171,15 +195,9 @@ impl Run {
             let (host, guest) = directory.split_once("::").unwrap_or((directory, directory));
             builder = builder.directory(host, guest);
         }
-        for variable in &self.environment {
-            match variable.split_once('=') {
-                Some((key, value)) => builder = builder.env(key, value),
-                // One's own, if it is set.
-                None => {
-                    if let Ok(value) = env::var(variable) {
-                        builder = builder.env(variable, value);
-                    }
-                }
+        for Variable { key, value } in self.environment {
+            if let Some(value) = value {
+                builder = builder.env(key, value);
             }
         }
         if let Some(bytes) = self.max_memory {

@@ -32,6 +32,13 @@ pub enum Error {
         /// The import, as `module.name`.
         import: String,
     },
+    /// The program could not be started: it asks for more than this machine has.
+    NotStarted {
+        /// The program's name.
+        name: String,
+        /// What it asks for.
+        reason: String,
+    },
     /// A socket for the guest can't be made.
     Preopen {
         /// What was asked for.
@@ -94,6 +101,7 @@ impl fmt::Display for Error {
                 "can't run {name}: it imports {import}, which this host does not provide; \
                  build it for wasm32-wasip1, which imports wasi_snapshot_preview1 only"
             ),
+            Error::NotStarted { name, reason } => write!(f, "can't start {name}: {reason}"),
             Error::Preopen { asked, reason } => write!(f, "can't open {asked}: {reason}"),
             Error::Directory { path, reason } => {
                 write!(f, "can't open the directory {}: {reason}", path.display())

@@ -19,7 +19,11 @@ pub(crate) struct Guest {
     pub(crate) waits: Waits,
     pub(crate) clock: MonotonicClock,
     pub(crate) deadline: Deadline,
-    pub(crate) memory_bytes_max: Option<usize>,
+    memory_bytes_max: Option<usize>,
+    /// What all its memories and tables have together.
+    memory_bytes: usize,
+    /// What they grew by last.
+    last_growth: usize,
     /// The guest's memory, looked up by name once.
     memory: Option<Memory>,
 }
@@ -39,6 +43,8 @@ impl Guest {
             clock,
             deadline: Deadline::after(limits.time),
             memory_bytes_max: limits.memory_bytes,
+            memory_bytes: 0,
+            last_growth: 0,
             memory: None,
         }
     }
@@ -70,19 +76,41 @@ impl Guest {
     }
 }
 
-impl ResourceLimiter for Guest {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        match self.memory_bytes_max {
-            Some(limit) if desired > limit => Err(Stop::MemoryLimit.into()),
-            _ => Ok(true),
+impl Guest {
+    /// Counts what a memory or a table grows by, and refuses it where all of them together may not have it.
+    fn grow(&mut self, by: usize) -> Result<bool> {
+        let bytes = self.memory_bytes.saturating_add(by);
+        if self.memory_bytes_max.is_some_and(|limit| bytes > limit) {
+            return Err(Stop::MemoryLimit.into());
         }
+        self.memory_bytes = bytes;
+        self.last_growth = by;
+        Ok(true)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        // A table entry is a pointer: what the memory may not have, tables may not have either.
-        match self.memory_bytes_max {
-            Some(limit) if desired.saturating_mul(size_of::<usize>()) > limit => Err(Stop::MemoryLimit.into()),
-            _ => Ok(true),
-        }
+    /// What was counted last has not come: the system had no room for it.
+    fn take_back(&mut self) {
+        self.memory_bytes -= std::mem::take(&mut self.last_growth);
+    }
+}
+
+impl ResourceLimiter for Guest {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        self.grow(desired.saturating_sub(current))
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {
+        self.take_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        // An entry is a pointer.
+        self.grow(desired.saturating_sub(current).saturating_mul(size_of::<usize>()))
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {
+        self.take_back();
+        Ok(())
     }
 }

@@ -74,3 +74,4 @@ pub use error::Error;
 pub use preopen::Preopen;
 pub use run::Host;
 pub use shutdown::{SHUTDOWN_FD, ShutdownRequest, Signal};
+pub use system::socket_file::SocketFile;

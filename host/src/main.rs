@@ -7,9 +7,10 @@ mod quantity;
 mod signals;
 
 use command_line::{Command, CommandLine};
-use selectio_host::{Error, Preopen, ShutdownRequest};
+use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile};
 use signals::Ending;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 
 fn main() -> ExitCode {
     let Command::Run(arguments) = CommandLine::read().command;
@@ -26,10 +27,10 @@ fn main() -> ExitCode {
 fn run(arguments: command_line::Run) -> Result<i32, Error> {
     #[cfg(unix)]
     descriptor_limit::raise();
-    let sockets = arguments.sockets()?;
-    let files = sockets.iter().filter_map(Preopen::file).map(Into::into).collect();
     let request = ShutdownRequest::new()?;
-    signals::heed(Ending { files, request: request.clone(), grace: arguments.grace });
+    let files = Arc::default();
+    signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
+    let sockets = open_sockets(&arguments, &files)?;
     let host = arguments.builder(sockets).shutdown(request).build()?;
     for (fd, socket) in host.preopens() {
         match socket.name() {
@@ -37,5 +38,16 @@ fn run(arguments: command_line::Run) -> Result<i32, Error> {
             None => eprintln!("selectio: {socket} (fd {fd})"),
         }
     }
-    host.run()
+    let result = host.run();
+    // A program that was left in a call of the system still has its listeners.
+    files.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(SocketFile::remove);
+    result
+}
+
+/// A signal that comes meanwhile ends the process when the files of all listeners are known.
+fn open_sockets(arguments: &command_line::Run, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
+    let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+    let sockets = arguments.sockets()?;
+    files.extend(sockets.iter().filter_map(Preopen::file).cloned());
+    Ok(sockets)
 }

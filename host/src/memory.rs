@@ -111,7 +111,11 @@ impl LinearMemory<'_> {
         for entry in entries.iter_mut() {
             *entry = Vector::new(base.wrapping_add(entry.start().addr()), entry.length());
         }
-        Ok(operation(&mut Vectors { entries, memory: PhantomData }))
+        let mut vectors = Vectors { entries, memory: PhantomData };
+        // Buffers may overlap, so that together they are longer than the memory, and than any length that a call can
+        // answer.
+        vectors.truncate(u32::MAX as usize);
+        Ok(operation(&mut vectors))
     }
 }
 
@@ -133,6 +137,23 @@ impl Vectors<'_> {
             *entry = Vector::new(entry.start(), entry.length().min(left));
             left -= entry.length();
         }
+    }
+
+    /// Calls `operation` with the first `length` bytes alone.
+    pub(crate) fn with_first<T>(&mut self, length: usize, operation: impl FnOnce(&Vectors<'_>) -> T) -> T {
+        let mut left = length;
+        let whole = self.entries.iter().take_while(|entry| {
+            let is_whole = entry.length() <= left;
+            left -= if is_whole { entry.length() } else { 0 };
+            is_whole
+        });
+        let count = whole.count();
+        let Some(cut) = self.entries.get_mut(count) else { return operation(self) };
+        let before = *cut;
+        *cut = Vector::new(before.start(), left);
+        let result = operation(&Vectors { entries: &mut self.entries[..=count], memory: PhantomData });
+        self.entries[count] = before;
+        result
     }
 
     /// Leaves out the first `length` bytes.

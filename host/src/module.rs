@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::functions;
 use crate::guest::Guest;
-use wasmtime::{Cache, Config, Engine, InstancePre, Linker, Module, UnknownImportError};
+use wasmtime::{Cache, Config, Engine, ExternType, InstancePre, Linker, Module, UnknownImportError};
 
 /// What a module starts with; a component has the same magic number and
 /// another version.
@@ -33,18 +33,40 @@ pub(crate) fn load(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Instance
     let mut linker = Linker::new(engine);
     functions::link(&mut linker)
         .map_err(|error| Error::Host { reason: format!("the host functions can't be set up: {error:#}") })?;
-    if module.get_export("_start").is_none() {
-        return Err(unfit("it exports no _start function; build a program (a binary), not a library".to_owned()));
-    }
+    check_exports(&module).map_err(|reason| unfit(reason.to_owned()))?;
     linker.instantiate_pre(&module).map_err(|error| {
         if let Some(unknown) = error.downcast_ref::<UnknownImportError>() {
-            return Error::Import { name: name.to_owned(), import: format!("{}.{}", unknown.module(), unknown.name()) };
+            return Error::Import {
+                name: name.to_owned(),
+                import: format!("{}.{}", unknown.module().escape_debug(), unknown.name().escape_debug()),
+            };
         }
         unfit(format!(
             "it imports a function with another signature than preview1 gives it ({error:#}); \
              build it for wasm32-wasip1, without extensions of other hosts"
         ))
     })
+}
+
+/// What a program has to have: a start, and the memory that its calls are about.
+fn check_exports(module: &Module) -> Result<(), &'static str> {
+    match module.get_export("_start") {
+        None => return Err("it exports no _start function; build a program (a binary), not a library"),
+        Some(ExternType::Func(start)) if start.params().len() == 0 && start.results().len() == 0 => {}
+        Some(_) => return Err("its _start is no function without arguments and results; build it for wasm32-wasip1"),
+    }
+    match module.get_export("memory") {
+        Some(ExternType::Memory(memory)) if memory.is_shared() => {
+            Err("its memory is shared between threads (the proposal `threads`), which preview1 has no functions for")
+        }
+        Some(ExternType::Memory(memory)) if memory.is_64() => {
+            Err("its memory has 64-bit addresses (the proposal `memory64`); preview1 has 32-bit ones")
+        }
+        Some(ExternType::Memory(_)) => Ok(()),
+        // It can run as long as it calls nothing.
+        _ if module.imports().len() == 0 => Ok(()),
+        _ => Err("it exports no memory, which the functions of preview1 work on; build it for wasm32-wasip1"),
+    }
 }
 
 /// Tells a module from what people pass instead.

@@ -1,7 +1,7 @@
 //! Sockets that the host opens for the guest.
 
 use crate::error::Error;
-use crate::socket::{Role, Socket};
+use crate::socket::{RemovedAtEnd, Role, Socket};
 use crate::system::socket_file::SocketFile;
 use crate::system::{calls, inherit};
 use selectio_platform::for_hosts::{NO_DELAY_IS_INHERITED, Owned};
@@ -25,7 +25,7 @@ pub struct Preopen {
     role: Role,
     name: Option<String>,
     address: String,
-    file: Option<SocketFile>,
+    file: Option<RemovedAtEnd>,
     /// It listens and has TCP_NODELAY, which what it accepts may lack.
     passes_on_no_delay: bool,
 }
@@ -52,8 +52,8 @@ impl Preopen {
     pub fn unix_listener(path: impl AsRef<Path>) -> Result<Preopen, Error> {
         let path = path.as_ref();
         let address = path.display().to_string();
-        let (listener, file) = SocketFile::bind(path).map_err(|error| refusal("a listener on", &address, &error))?;
-        Ok(Preopen { file: Some(file), ..Preopen::new(listener, Role::Listener, address) })
+        let (listener, file) = SocketFile::bind(path).map_err(|error| refusal_of_path(&address, &error))?;
+        Ok(Preopen { file: Some(RemovedAtEnd(file)), ..Preopen::new(listener, Role::Listener, address) })
     }
 
     /// The sockets that a service manager has opened for this process, as
@@ -115,9 +115,10 @@ impl Preopen {
         self.name.as_deref()
     }
 
-    /// The file of a Unix listener, removed when the guest ends.
-    pub fn file(&self) -> Option<&Path> {
-        self.file.as_ref().map(SocketFile::path)
+    /// The file of a Unix listener, which is removed when the guest ends. Who ends the process otherwise removes it
+    /// before.
+    pub fn file(&self) -> Option<&SocketFile> {
+        self.file.as_ref().map(|file| &file.0)
     }
 
     /// The name as the guest finds it in `LISTEN_FDNAMES`.
@@ -192,6 +193,16 @@ fn listen(address: &SockAddr) -> io::Result<TcpListener> {
     socket.set_tcp_nodelay(true)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+fn refusal_of_path(path: &str, error: &io::Error) -> Error {
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => "; somebody listens there, or it is no socket: choose another path",
+        io::ErrorKind::NotFound => "; make its folder first",
+        io::ErrorKind::PermissionDenied => "; choose a folder that this user may write to",
+        _ => "",
+    };
+    Error::Preopen { asked: format!("a listener on {path:?}"), reason: format!("{error}{remedy}") }
 }
 
 fn refusal(what: &str, address: &str, error: &io::Error) -> Error {

@@ -19,6 +19,12 @@ use wasmtime_wasi::{FsPerms, WasiCtx};
 /// The number of the first socket or directory of a guest.
 const FIRST_FD: usize = 3;
 
+/// Of a thread that a guest runs on: what main threads usually have.
+const STACK_SIZE: usize = 8 * 1024 * 1024;
+
+/// A guest whose time is over ends by itself within this time, unless a call of the system keeps it.
+const TIME_TO_END: Duration = Duration::from_millis(200);
+
 /// A directory for the guest.
 pub(crate) struct Directory {
     pub(crate) host: PathBuf,
@@ -57,17 +63,51 @@ impl Host {
     ///
     /// Standard input, output and error are the process's own. This blocks the
     /// thread; call it outside of asynchronous code.
+    ///
+    /// With a limit of time the program has a thread of its own. When its time
+    /// is over while it is in a call of the system that nothing can end, such as
+    /// opening a named pipe that nobody else has open, this returns all the same,
+    /// and leaves that thread behind.
     pub fn run(self) -> Result<i32, Error> {
         let limits = self.given.limits;
+        let Some(limit) = limits.time else { return self.run_here() };
+        let (sender, ended) = mpsc::channel();
+        let guest = thread::Builder::new()
+            .name("guest".to_owned())
+            .stack_size(STACK_SIZE)
+            // Nobody listens any more when the time was over.
+            .spawn(move || drop(sender.send(self.run_here())))
+            .map_err(|error| Error::Host { reason: format!("the program can't have a thread of its own: {error}") })?;
+        match ended.recv_timeout(limit.saturating_add(TIME_TO_END)) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Timeout) => Err(time_limit(limits)),
+            // It has panicked.
+            Err(RecvTimeoutError::Disconnected) => match guest.join() {
+                Ok(()) => Err(Error::Host { reason: "the program's thread ended without an answer".to_owned() }),
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+        }
+    }
+
+    fn run_here(self) -> Result<i32, Error> {
+        let limits = self.given.limits;
         let program = self.program.clone();
+        let name = self.given.arguments.first().cloned().unwrap_or_default();
         let mut store = Store::new(program.module().engine(), self.guest()?);
         store.limiter(|guest| guest);
         // Dropped at the end of the run, which ends the thread that waits for it.
         let _timer = limits.time.map(|limit| start_timer(&mut store, limit));
-        let result = program.instantiate(&mut store).and_then(|instance| {
-            let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
-            start.call(&mut store, ())
-        });
+        let instance = match program.instantiate(&mut store) {
+            Ok(instance) => instance,
+            // A start function has run, or a limit was hit.
+            Err(error) if error.is::<Trap>() || error.is::<Stop>() => return end(&error, limits),
+            Err(error) => {
+                let reason = error.root_cause().to_string();
+                return Err(Error::NotStarted { name, reason });
+            }
+        };
+        let result =
+            instance.get_typed_func::<(), ()>(&mut store, "_start").and_then(|start| start.call(&mut store, ()));
         match result {
             Ok(()) => Ok(0),
             Err(error) => end(&error, limits),

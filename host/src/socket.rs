@@ -35,13 +35,22 @@ pub(crate) struct Socket {
     /// it. Some kernels give a connection what the listener had when it came, so
     /// those that are older than the listener's do, and others give it none.
     passes_on_no_delay: Cell<bool>,
-    /// Removed with the socket.
-    _file: Option<SocketFile>,
+    _file: Option<RemovedAtEnd>,
+}
+
+/// The file of a Unix listener, removed with the listener.
+#[derive(Debug)]
+pub(crate) struct RemovedAtEnd(pub(crate) SocketFile);
+
+impl Drop for RemovedAtEnd {
+    fn drop(&mut self) {
+        self.0.remove();
+    }
 }
 
 impl Socket {
     /// `fd` must be non-blocking already.
-    pub(crate) fn new(fd: Owned, role: Role, nonblocking: bool, file: Option<SocketFile>) -> Socket {
+    pub(crate) fn new(fd: Owned, role: Role, nonblocking: bool, file: Option<RemovedAtEnd>) -> Socket {
         Socket { fd, role, nonblocking, passes_on_no_delay: Cell::new(false), _file: file }
     }
 

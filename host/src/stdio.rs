@@ -65,10 +65,32 @@ impl Stdio {
         if self.is_input() {
             return Err(Errno::BADF.into());
         }
-        if self.may_not_block(deadline) {
-            self.ready(Interest::WRITE, deadline)?;
-            vectors.truncate(PIPE_ATOMIC);
+        if !self.may_not_block(deadline) {
+            return self.write_once(vectors, deadline);
         }
+        let length = vectors.length();
+        let mut written = 0;
+        loop {
+            match self.write_piece(vectors, deadline) {
+                // What was written before has to be told; the error comes again.
+                Err(Failure::Errno(_)) if written > 0 => return Ok(written),
+                piece => written += piece?,
+            }
+            if self.nonblocking || written >= length {
+                return Ok(written);
+            }
+        }
+    }
+
+    /// Writes as much as surely doesn't block, and leaves it out of `vectors`.
+    fn write_piece(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
+        self.ready(Interest::WRITE, deadline)?;
+        let written = vectors.with_first(PIPE_ATOMIC, |piece| self.write_once(piece, deadline))?;
+        vectors.advance(written);
+        Ok(written)
+    }
+
+    fn write_once(&self, vectors: &Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
         loop {
             match self.stream.write(vectors) {
                 Err(error) if self.should_wait(&error) => {

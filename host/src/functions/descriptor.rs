@@ -266,6 +266,9 @@ fn path_open(
         Descriptor::Socket(_) | Descriptor::Stdio(_) | Descriptor::Shutdown(_) => return Err(Errno::NOTDIR.into()),
     };
     memory.range(opened, 4)?;
+    // The inner function wants a place that is aligned, and fails for another one when the file is open already.
+    let place = opened & !3;
+    let before = memory.read_u32(place)?;
     forwarded(finish(inner::path_open(
         &mut guest.wasi,
         &mut memory.forward(),
@@ -277,9 +280,10 @@ fn path_open(
         rights.cast_signed(),
         inheriting.cast_signed(),
         flags.cast_signed(),
-        opened.cast_signed(),
+        place.cast_signed(),
     )))?;
-    let file = Descriptor::File(memory.read_u32(opened)?);
+    let file = Descriptor::File(memory.read_u32(place)?);
+    memory.write_u32(place, before)?;
     let number = guest.open(file);
     Ok(memory.write_u32(opened, number)?)
 }

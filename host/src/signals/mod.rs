@@ -6,10 +6,10 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-use selectio_host::{ShutdownRequest, Signal};
+use selectio_host::{ShutdownRequest, Signal, SocketFile};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 #[cfg(unix)]
@@ -20,7 +20,8 @@ use windows::pass_on;
 /// What a signal does to this process.
 pub(crate) struct Ending {
     /// Removed at the end. There is nothing else to undo: no terminal setting or flag of a descriptor was changed.
-    pub(crate) files: Vec<PathBuf>,
+    /// Locked while listeners are opened, so that the end waits until each file is in here.
+    pub(crate) files: Arc<Mutex<Vec<SocketFile>>>,
     /// Tells the guest.
     pub(crate) request: ShutdownRequest,
     /// How long a guest that was told may take to end by itself.
@@ -46,10 +47,8 @@ impl Ending {
                 Err(_) => is_out_of_time = true,
             }
         }
-        for file in &self.files {
-            // Someone may have removed it already.
-            let _ = std::fs::remove_file(file);
-        }
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.iter().for_each(SocketFile::remove);
         if is_out_of_time {
             let grace = self.grace;
             // Not eprintln, which panics when the terminal has gone away.

@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 
 /// There is none.
-#[derive(Debug)]
-pub(crate) enum SocketFile {}
+#[derive(Clone, Debug)]
+pub enum SocketFile {}
 
 impl SocketFile {
     /// Always refused.
@@ -15,7 +15,13 @@ impl SocketFile {
         Err(io::Error::new(io::ErrorKind::Unsupported, text))
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match *self {}
+    }
+
+    /// Removes it.
+    pub fn remove(&self) {
         match *self {}
     }
 }
