@@ -104,8 +104,8 @@ impl<W: Write> Progress<W> {
     fn announce(&mut self) {
         if !self.is_announced {
             self.is_announced = true;
-            let remark = if self.remark.is_empty() { String::new() } else { format!(" ({})", self.remark) };
-            self.write(format!("building {}{remark}\n", self.what).as_bytes());
+            let colon = if self.remark.is_empty() { "" } else { ": " };
+            self.write(format!("building {}{colon}{}\n", self.what, self.remark).as_bytes());
         }
     }
 
@@ -177,14 +177,14 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_what_cargo_draws() {
-        let expected = format!("building the host (two minutes)\n{COMPILING}{BAR}{WARNING}\r\u{1b}[K");
+        let expected = format!("building the host: two minutes\n{COMPILING}{BAR}{WARNING}\r\u{1b}[K");
         assert_eq!(shown(true, &[COMPILING, BAR, WARNING, FINISHED]), expected);
     }
 
     #[test]
     fn without_a_terminal_a_line_says_how_far_it_is() {
         let expected = format!(
-            "building the host (two minutes)\n{WARNING}building the host: 4 of 19 steps, 0 s\n\
+            "building the host: two minutes\n{WARNING}building the host: 4 of 19 steps, 0 s\n\
              building the host: ended after 0 s\n"
         );
         assert_eq!(shown(false, &[COMPILING, BAR, WARNING, FINISHED]), expected);
