@@ -4,7 +4,7 @@ use selectio_driver::cargo::{self, WASM_TARGET};
 use selectio_driver::program::World;
 use std::thread;
 use std::time::Duration;
-use wasmtime::{Config, Engine, Linker, Module, Store};
+use wasmtime::{Cache, Config, Engine, Linker, Module, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{I32Exit, WasiCtx};
@@ -37,6 +37,13 @@ const IMPORTS: [&str; 19] = [
     "sock_shutdown",
 ];
 
+/// With the cache of compiled programs, as the host has it: what compiles them is not optimized here.
+fn engine() -> Engine {
+    let mut config = Config::new();
+    config.epoch_interruption(true).cache(Cache::from_file(None).ok());
+    Engine::new(&config).unwrap()
+}
+
 fn load(engine: &Engine, example: &str) -> Module {
     let path = cargo::example(example, World::Wasm).unwrap_or_else(|error| {
         panic!("{error:#}; `rustup target add {WASM_TARGET}` installs a missing target");
@@ -46,7 +53,7 @@ fn load(engine: &Engine, example: &str) -> Module {
 
 /// Runs an example with an address as its argument: how it ended, and what it printed on standard error.
 fn run(example: &str) -> (wasmtime::Result<()>, String) {
-    let engine = Engine::new(Config::new().epoch_interruption(true)).unwrap();
+    let engine = engine();
     let module = load(&engine, example);
     let mut linker: Linker<WasiP1Ctx> = Linker::new(&engine);
     p1::add_to_linker_sync(&mut linker, |wasi| wasi).unwrap();
@@ -78,7 +85,7 @@ fn a_guest_ends_with_one_line_that_says_how_to_pass_a_socket() {
 
 #[test]
 fn the_examples_import_only_what_every_host_has() {
-    let engine = Engine::default();
+    let engine = engine();
     for example in EXAMPLES {
         for import in load(&engine, example).imports() {
             assert_eq!(import.module(), "wasi_snapshot_preview1", "{example}: {}", import.name());
