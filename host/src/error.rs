@@ -68,6 +68,8 @@ pub enum Error {
         /// The limit in bytes.
         limit_bytes: usize,
     },
+    /// The program was stopped by a [`StopHandle`](crate::StopHandle).
+    Stopped,
     /// The host itself lacks something, such as memory or descriptors.
     Host {
         /// What failed.
@@ -77,14 +79,21 @@ pub enum Error {
 
 impl Error {
     /// The exit code that the command gives this error: 134 for a trap (as for
-    /// an aborted process), 124 for the time limit (as `timeout(1)`), 1 for
-    /// everything that kept the program from running.
+    /// an aborted process), 124 for the time limit (as `timeout(1)`), 143 when
+    /// it was stopped (as by SIGTERM), 1 for everything that kept the program
+    /// from running.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Trap { .. } | Error::MemoryLimit { .. } => 134,
             Error::TimeLimit { .. } => 124,
+            Error::Stopped => 143,
             _ => 1,
         }
+    }
+
+    /// Whether the program has failed by itself, and may do better when it is started anew.
+    pub(crate) fn is_crash(&self) -> bool {
+        matches!(self, Error::Trap { .. } | Error::MemoryLimit { .. })
     }
 }
 
@@ -111,6 +120,7 @@ impl fmt::Display for Error {
             Error::MemoryLimit { limit_bytes } => {
                 write!(f, "the program was ended: it asked for more memory than its limit of {limit_bytes} bytes")
             }
+            Error::Stopped => f.write_str("the program was ended: whoever runs it has stopped it"),
             Error::Host { reason } => f.write_str(reason),
         }
     }
@@ -127,6 +137,10 @@ pub(crate) enum Stop {
     TimeLimit,
     /// It asked for more memory than it may have.
     MemoryLimit,
+    /// It has called what works on its memory, and exports none.
+    NoMemory,
+    /// Whoever runs it wants it ended.
+    Asked,
 }
 
 impl fmt::Display for Stop {
@@ -135,6 +149,8 @@ impl fmt::Display for Stop {
             Stop::Exit(_) => "exit",
             Stop::TimeLimit => "time limit",
             Stop::MemoryLimit => "memory limit",
+            Stop::NoMemory => "no memory",
+            Stop::Asked => "stopped",
         })
     }
 }

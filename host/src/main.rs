@@ -7,8 +7,9 @@ mod quantity;
 mod signals;
 
 use command_line::{Command, CommandLine};
-use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile};
+use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile, WorkerEnd};
 use signals::Ending;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
         // The kernel keeps eight bits of it.
         Ok(code) => ExitCode::from(code as u8),
         Err(error) => {
-            eprintln!("selectio: {error}");
+            say(&format!("selectio: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
@@ -27,17 +28,18 @@ fn main() -> ExitCode {
 fn run(arguments: command_line::Run) -> Result<i32, Error> {
     #[cfg(unix)]
     descriptor_limit::raise();
-    let request = ShutdownRequest::new()?;
+    let request = ShutdownRequest::new();
     let files = Arc::default();
-    signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
+    let heeded = signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
     let sockets = open_sockets(&arguments, &files)?;
-    let host = arguments.builder(sockets).shutdown(request).build()?;
+    let host = arguments.builder(sockets).shutdown(request).on_end(tell_restart).build()?;
     for (fd, socket) in host.preopens() {
         match socket.name() {
-            Some(name) => eprintln!("selectio: {socket} (fd {fd}, {name})"),
-            None => eprintln!("selectio: {socket} (fd {fd})"),
+            Some(name) => say(&format!("selectio: {socket} (fd {fd}, {name})")),
+            None => say(&format!("selectio: {socket} (fd {fd})")),
         }
     }
+    heeded.watch(host.statistics());
     let result = host.run();
     // A program that was left in a call of the system still has its listeners.
     files.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(SocketFile::remove);
@@ -50,4 +52,16 @@ fn open_sockets(arguments: &command_line::Run, files: &Mutex<Vec<SocketFile>>) -
     let sockets = arguments.sockets()?;
     files.extend(sockets.iter().filter_map(Preopen::file).cloned());
     Ok(sockets)
+}
+
+/// How the last guest has ended is told at the end.
+fn tell_restart(end: &WorkerEnd<'_>) {
+    if let (Err(error), Some(pause)) = (end.result, end.restarts_after) {
+        say(&format!("selectio: worker {}: {error}; it is started anew in {pause:?}", end.worker));
+    }
+}
+
+/// Prints a line on standard error, in one piece. Not eprintln, which panics when the terminal has gone away.
+fn say(line: &str) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
