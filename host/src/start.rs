@@ -15,6 +15,7 @@ use crate::socket::Socket;
 use crate::stdio::Stdio;
 use crate::stop::StopHandle;
 use crate::waiting::Patience;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -122,6 +123,8 @@ impl Starter {
             counters: Arc::clone(counters),
             shutdown: channel.clone(),
             trace: given.trace.clone(),
+            shares_listeners: given.workers() > 1,
+            has_accepted: Cell::new(false),
             first_wait: Some(Box::new(move || starter.note_ready())),
             memory: None,
         };

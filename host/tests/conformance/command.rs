@@ -106,11 +106,15 @@ impl Running {
         self.child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     }
 
-    /// Connects to the address in the last line.
-    pub fn connect(&self) -> TcpStream {
+    /// The address in the last line.
+    pub fn address(&self) -> String {
         let words = self.last_line.split_whitespace();
-        let address = words.skip_while(|word| *word != "on").nth(1).unwrap();
-        TcpStream::connect(address).unwrap()
+        words.skip_while(|word| *word != "on").nth(1).unwrap().to_owned()
+    }
+
+    /// Connects to it.
+    pub fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address()).unwrap()
     }
 
     pub fn pid(&self) -> u32 {
@@ -136,7 +140,7 @@ fn output(arguments: &[&str]) -> Output {
 }
 
 /// Runs to a failure: its exit code, and its one line.
-fn failure(arguments: &[&str]) -> (Option<i32>, String) {
+pub fn failure(arguments: &[&str]) -> (Option<i32>, String) {
     let output = output(arguments);
     let text = String::from_utf8(output.stderr).unwrap();
     (output.status.code(), text)

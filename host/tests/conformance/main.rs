@@ -3,6 +3,7 @@
 
 mod clocks;
 mod descriptors;
+mod embedding;
 mod functions;
 mod guest;
 mod hostile;
@@ -16,8 +17,16 @@ mod sockets;
 #[cfg(target_os = "linux")]
 mod command;
 #[cfg(target_os = "linux")]
+mod draining;
+#[cfg(target_os = "linux")]
+mod idle;
+#[cfg(target_os = "linux")]
 mod nagle;
 #[cfg(target_os = "linux")]
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod std_guest;
+#[cfg(target_os = "linux")]
+mod trace;
+#[cfg(target_os = "linux")]
+mod workers;
