@@ -52,6 +52,7 @@
 
 mod builder;
 mod clock;
+mod counters;
 mod descriptors;
 mod errno;
 mod error;
@@ -70,6 +71,7 @@ mod system;
 mod waiting;
 
 pub use builder::HostBuilder;
+pub use counters::{Statistics, WorkerStatistics};
 pub use error::Error;
 pub use preopen::Preopen;
 pub use run::Host;
