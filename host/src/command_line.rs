@@ -1,5 +1,6 @@
 //! The command line of `selectio`.
 
+use crate::operation::Operation;
 use crate::quantity;
 use clap::{Args, Parser, Subcommand};
 use selectio_host::{Error, Host, HostBuilder, Preopen};
@@ -100,6 +101,9 @@ pub(crate) struct Run {
     /// Give a program that is told of a signal this long to end; 0: end it at once
     #[arg(long, value_name = "TIME", value_parser = quantity::time, default_value = "10s", help_heading = "Limits")]
     pub(crate) grace: Duration,
+
+    #[command(flatten)]
+    pub(crate) operation: Operation,
 
     /// Options as Wasmtime has them: tcplisten=ADDR, listenfd, preview2=n
     #[arg(short = 'S', value_name = "OPTION", value_parser = wasi_option, value_delimiter = ',')]

@@ -2,6 +2,8 @@
 //! that computes for ever, or when a guest that was told has ended by itself.
 
 #[cfg(unix)]
+pub(crate) mod report;
+#[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
@@ -39,6 +41,7 @@ impl Ending {
     /// Ends the process with 128 plus the signal's number, as shells do.
     fn wait(self, arrived: &Receiver<Signal>) {
         let Ok(first) = arrived.recv() else { return };
+        crate::systemd::stopping();
         let mut last = first;
         let mut is_out_of_time = false;
         if !self.grace.is_zero() && self.request.send(first) {
