@@ -22,7 +22,7 @@ pub(crate) fn start(operation: &Operation) -> Result<(), Error> {
     let sink = Sink::open(path)?;
     let level = filter(operation.log_level);
     let is_detailed = level >= LevelFilter::Debug;
-    let mut dispatch = Dispatch::new().level(if is_detailed { level } else { LevelFilter::Off });
+    let mut dispatch = Dispatch::new().level(filter_of_others(level));
     for target in OWN_TARGETS {
         dispatch = dispatch.level_for(target, level);
     }
@@ -37,6 +37,16 @@ fn filter(level: LogLevel) -> LevelFilter {
         LogLevel::Info => LevelFilter::Info,
         LogLevel::Debug => LevelFilter::Debug,
         LogLevel::Trace => LevelFilter::Trace,
+    }
+}
+
+/// What the log has of Wasmtime: compiling one program makes a hundred thousand records of its level debug, among which
+/// those of this project would be lost.
+fn filter_of_others(own: LevelFilter) -> LevelFilter {
+    match own {
+        LevelFilter::Trace => LevelFilter::Trace,
+        LevelFilter::Debug => LevelFilter::Info,
+        _ => LevelFilter::Off,
     }
 }
 
