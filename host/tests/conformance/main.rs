@@ -16,8 +16,14 @@ mod sockets;
 #[cfg(target_os = "linux")]
 mod command;
 #[cfg(target_os = "linux")]
+mod log;
+#[cfg(target_os = "linux")]
+mod metrics;
+#[cfg(target_os = "linux")]
 mod nagle;
 #[cfg(target_os = "linux")]
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod std_guest;
+#[cfg(target_os = "linux")]
+mod supervisor;
