@@ -49,11 +49,8 @@ impl Write for Captured {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (output, errors) = (Captured::default(), Captured::default());
-    let host = Host::builder()
-        .module_bytes("printer.wat", GUEST)
-        .stdout(output.clone())
-        .stderr(errors.clone())
-        .build()?;
+    let host =
+        Host::builder().module_bytes("printer.wat", GUEST).stdout(output.clone()).stderr(errors.clone()).build()?;
     let code = host.run()?;
     println!("exit code {code}, output {:?}, errors {:?}", output.text(), errors.text());
     Ok(())

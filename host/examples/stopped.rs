@@ -25,7 +25,9 @@ fn main() -> Result<(), Error> {
         .module_bytes("sleeper.wat", GUEST)
         .stop(stop.clone())
         // Nobody listens any more when the other thread has ended.
-        .on_ready(move || drop(sender.send(())))
+        .on_ready(move || {
+            let _ = sender.send(());
+        })
         .build()?;
     thread::spawn(move || {
         // An error says that there is no guest which could become ready.

@@ -32,7 +32,6 @@ fn run_with(name: &str, options: &[&str]) -> String {
 /// The log of such a run.
 fn log_with(name: &str, options: &[&str]) -> String {
     let path = folder(&format!("{name}_file")).join("log");
-    let _ = fs::remove_file(&path);
     run_with(name, &[&["--log", path.to_str().unwrap()], options].concat());
     fs::read_to_string(path).unwrap()
 }
@@ -67,7 +66,7 @@ fn the_level_says_what_is_in_the_log() {
 
 #[test]
 fn a_log_goes_on_where_it_was() {
-    let path = folder("log_appended").join("log");
+    let path = folder("log_appended_file").join("log");
     fs::write(&path, "what was there\n").unwrap();
     run_with("log_appended", &["--log", path.to_str().unwrap()]);
     let log = fs::read_to_string(path).unwrap();

@@ -44,7 +44,6 @@ struct Manager {
 impl Manager {
     fn listen(name: &str) -> Manager {
         let path = folder(&format!("{name}_manager")).join("notify");
-        let _ = fs::remove_file(&path);
         let socket = UnixDatagram::bind(&path).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Manager { socket, path }
@@ -151,7 +150,6 @@ fn systemd_passes_its_socket_and_hears_that_the_program_is_ready() {
     let manager = Manager::listen("activated");
     let guest = program("activated", GREETS);
     let path = guest.with_file_name("socket");
-    let _ = fs::remove_file(&path);
     activate.arg("--listen").arg(&path).arg(format!("--setenv=NOTIFY_SOCKET={}", manager.path.display()));
     activate.arg(SELECTIO).args(["run", "--listenfd"]).arg(guest).stdin(Stdio::null());
     let mut running = Running::spawn(&mut activate);
