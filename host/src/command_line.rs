@@ -1,5 +1,6 @@
 //! The command line of `selectio`.
 
+use crate::operation::Operation;
 use crate::quantity;
 use clap::{Args, Parser, Subcommand};
 use selectio_host::{Error, Host, HostBuilder, Preopen};
@@ -117,6 +118,8 @@ pub(crate) struct Run {
     /// Print each call of the program with its arguments and result
     #[arg(long, help_heading = "Operation")]
     trace: bool,
+    #[command(flatten)]
+    pub(crate) operation: Operation,
 
     /// Options as Wasmtime has them: tcplisten=ADDR, listenfd, preview2=n
     #[arg(short = 'S', value_name = "OPTION", value_parser = wasi_option, value_delimiter = ',')]

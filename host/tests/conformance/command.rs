@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
-const SELECTIO: &str = env!("CARGO_BIN_EXE_selectio");
+pub const SELECTIO: &str = env!("CARGO_BIN_EXE_selectio");
 
 /// Echoes what standard input and accepted connections send, waiting for all of
 /// them together; ends when standard input ends, with exit code 5.
@@ -80,7 +80,8 @@ impl Running {
         Running::spawn(command.args(["-c", script, SELECTIO]).args(arguments).stdin(OwnedFd::from(listener)))
     }
 
-    fn spawn(command: &mut Command) -> Running {
+    /// Starts a command line of the caller's own.
+    pub fn spawn(command: &mut Command) -> Running {
         let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = pipes.spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
@@ -115,6 +116,11 @@ impl Running {
     /// Connects to it.
     pub fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address()).unwrap()
+    }
+
+    /// Ends the guest's standard input.
+    pub fn end_input(&mut self) {
+        drop(self.child.stdin.take());
     }
 
     pub fn pid(&self) -> u32 {
@@ -256,7 +262,7 @@ fn a_unix_listener_serves_and_its_file_goes_away() {
     let mut stream = UnixStream::connect(&path).unwrap();
     stream.write_all(b"hello").unwrap();
     stream.read_exact(&mut [0; 5]).unwrap();
-    drop(running.child.stdin.take());
+    running.end_input();
     assert_eq!(running.finish().0, Some(5));
     assert!(!path.exists());
 }

@@ -21,11 +21,17 @@ mod draining;
 #[cfg(target_os = "linux")]
 mod idle;
 #[cfg(target_os = "linux")]
+mod log;
+#[cfg(target_os = "linux")]
+mod metrics;
+#[cfg(target_os = "linux")]
 mod nagle;
 #[cfg(target_os = "linux")]
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod std_guest;
+#[cfg(target_os = "linux")]
+mod supervisor;
 #[cfg(target_os = "linux")]
 mod trace;
 #[cfg(target_os = "linux")]
