@@ -50,18 +50,25 @@
 //!   side, where the system tells (Linux does); there may still be data to read.
 //!   A failed descriptor is its own event's error, not the call's.
 
+mod backtrace;
 mod builder;
 mod clock;
+mod core_dump;
 mod descriptors;
+mod environment;
 mod errno;
 mod error;
 mod functions;
 mod guest;
+mod invoke;
 mod limits;
 mod memory;
+mod metering;
 mod module;
 mod poll;
 mod preopen;
+mod profile;
+mod program;
 mod run;
 mod shutdown;
 mod socket;
@@ -75,3 +82,6 @@ pub use preopen::Preopen;
 pub use run::Host;
 pub use shutdown::{SHUTDOWN_FD, ShutdownRequest, Signal};
 pub use system::socket_file::SocketFile;
+/// The Wasmtime that this host runs programs on: [`HostBuilder::engine_config`] takes its settings, and
+/// [`HostBuilder::invoke`] hands out its values.
+pub use wasmtime;

@@ -1,36 +1,55 @@
 //! The command `selectio`: runs WASI preview1 programs with preopened sockets.
 
-mod command_line;
+mod command;
 #[cfg(unix)]
 mod descriptor_limit;
 mod quantity;
 mod signals;
 
-use command_line::{Command, CommandLine};
+use command::{Command, CommandLine, Run};
 use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile};
 use signals::Ending;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 fn main() -> ExitCode {
-    let Command::Run(arguments) = CommandLine::read().command;
-    match run(*arguments) {
+    let result = match CommandLine::read().command {
+        Command::Run(arguments) => run(*arguments),
+        Command::Compile(arguments) => arguments.execute().map(|()| 0),
+    };
+    match result {
         // The kernel keeps eight bits of it.
         Ok(code) => ExitCode::from(code as u8),
         Err(error) => {
-            eprintln!("selectio: {error}");
+            tell(&error);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-fn run(arguments: command_line::Run) -> Result<i32, Error> {
+/// One line, and for a trap what is known about it.
+fn tell(error: &Error) {
+    eprintln!("selectio: {error}");
+    if let Error::Trap { backtrace, core_dump, .. } = error {
+        for frame in backtrace {
+            eprintln!("    {frame}");
+        }
+        match core_dump {
+            None => {}
+            Some(Ok(path)) => eprintln!("selectio: the core dump is in {}", path.display()),
+            Some(Err(reason)) => eprintln!("selectio: {reason}"),
+        }
+    }
+}
+
+fn run(arguments: Run) -> Result<i32, Error> {
     #[cfg(unix)]
     descriptor_limit::raise();
     let request = ShutdownRequest::new()?;
     let files = Arc::default();
     signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
     let sockets = open_sockets(&arguments, &files)?;
+    let profile = arguments.profile_file();
     let host = arguments.builder(sockets).shutdown(request).build()?;
     for (fd, socket) in host.preopens() {
         match socket.name() {
@@ -39,13 +58,18 @@ fn run(arguments: command_line::Run) -> Result<i32, Error> {
         }
     }
     let result = host.run();
+    if let Some(path) = profile
+        && !matches!(result, Err(Error::Profile { .. }))
+    {
+        eprintln!("selectio: the samples are in {path}; https://profiler.firefox.com shows them");
+    }
     // A program that was left in a call of the system still has its listeners.
     files.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(SocketFile::remove);
     result
 }
 
 /// A signal that comes meanwhile ends the process when the files of all listeners are known.
-fn open_sockets(arguments: &command_line::Run, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
+fn open_sockets(arguments: &Run, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
     let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
     let sockets = arguments.sockets()?;
     files.extend(sockets.iter().filter_map(Preopen::file).cloned());

@@ -1,18 +1,24 @@
 //! Running a program to its end.
 
+use crate::backtrace;
 use crate::clock::MonotonicClock;
+use crate::core_dump;
 use crate::descriptors::Descriptors;
 use crate::error::{Error, Stop};
 use crate::guest::Guest;
 use crate::limits::Limits;
+use crate::metering;
 use crate::poll::Waits;
 use crate::preopen::Preopen;
+use crate::profile::{GuestProfile, Sampling};
+use crate::program::Program;
 use crate::shutdown::ShutdownRequest;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
-use wasmtime::{InstancePre, Store, Trap, WasmBacktrace};
+use wasmtime::{Store, Trap};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx};
 
@@ -29,6 +35,7 @@ const TIME_TO_END: Duration = Duration::from_millis(200);
 pub(crate) struct Directory {
     pub(crate) host: PathBuf,
     pub(crate) guest: String,
+    pub(crate) is_read_only: bool,
 }
 
 /// Everything that a guest is given beside its code.
@@ -41,17 +48,23 @@ pub(crate) struct Given {
     pub(crate) preopens: Vec<Preopen>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: Option<ShutdownRequest>,
+    /// Where to write what a trap leaves.
+    pub(crate) core_dump: Option<PathBuf>,
+    pub(crate) profile: Option<GuestProfile>,
+    pub(crate) has_no_input: bool,
+    pub(crate) has_no_output: bool,
+    pub(crate) has_no_error_output: bool,
 }
 
 /// A program that is ready to run.
 pub struct Host {
     given: Given,
-    program: InstancePre<Guest>,
+    program: Arc<Program>,
 }
 
 impl Host {
-    pub(crate) fn new(given: Given, program: InstancePre<Guest>) -> Host {
-        Host { given, program }
+    pub(crate) fn new(given: Given, program: Program) -> Host {
+        Host { given, program: Arc::new(program) }
     }
 
     /// The sockets that the guest will find, each with its number there.
@@ -91,27 +104,31 @@ impl Host {
 
     fn run_here(self) -> Result<i32, Error> {
         let limits = self.given.limits;
-        let program = self.program.clone();
-        let name = self.given.arguments.first().cloned().unwrap_or_default();
-        let mut store = Store::new(program.module().engine(), self.guest()?);
+        let program = Arc::clone(&self.program);
+        let (core_dump, profile) = (self.given.core_dump.clone(), self.given.profile.clone());
+        let mut store = Store::new(program.engine(), self.guest()?);
         store.limiter(|guest| guest);
+        metering::prepare(&mut store, &limits)?;
         // Dropped at the end of the run, which ends the thread that waits for it.
         let _timer = limits.time.map(|limit| start_timer(&mut store, limit));
-        let instance = match program.instantiate(&mut store) {
-            Ok(instance) => instance,
+        let sampling = profile.map(|profile| Sampling::start(&profile, &program, &mut store, limits.time));
+        let sampling = sampling.transpose()?;
+        let result = match program.instantiate(&mut store) {
+            Ok(instance) => program.call(&mut store, instance),
             // A start function has run, or a limit was hit.
-            Err(error) if error.is::<Trap>() || error.is::<Stop>() => return end(&error, limits),
-            Err(error) => {
-                let reason = error.root_cause().to_string();
-                return Err(Error::NotStarted { name, reason });
-            }
+            Err(error) if error.is::<Trap>() || error.is::<Stop>() => Err(error),
+            Err(error) => return Err(program.not_started(&error)),
         };
-        let result =
-            instance.get_typed_func::<(), ()>(&mut store, "_start").and_then(|start| start.call(&mut store, ()));
-        match result {
+        let result = match result {
             Ok(()) => Ok(0),
-            Err(error) => end(&error, limits),
-        }
+            Err(error) => end(&error, limits, |error| {
+                let path = core_dump.as_ref()?;
+                core_dump::write(&mut store, error, program.name(), path)
+            }),
+        };
+        // How the program has ended says more than that its samples can't be written.
+        let written = sampling.map_or(Ok(()), Sampling::finish);
+        result.and_then(|code| written.map(|()| code))
     }
 
     /// The state of the guest before its first instruction.
@@ -139,6 +156,9 @@ fn wasi(given: &Given, clock: MonotonicClock) -> Result<WasiP1Ctx, Error> {
     wasi.allow_blocking_current_thread(true);
     wasi.monotonic_clock(clock);
     wasi.args(&given.arguments);
+    if let Some(bytes) = given.limits.random_bytes {
+        wasi.max_random_size(bytes);
+    }
     if !given.preopens.is_empty() {
         let names: Vec<_> = given.preopens.iter().map(Preopen::guest_name).collect();
         wasi.env("LISTEN_FDS", names.len().to_string());
@@ -148,8 +168,10 @@ fn wasi(given: &Given, clock: MonotonicClock) -> Result<WasiP1Ctx, Error> {
         wasi.env(key, value);
     }
     for directory in &given.directories {
-        wasi.preopened_dir(&directory.host, &directory.guest, FsPerms::ReadWrite).map_err(|error| {
-            Error::Directory { path: directory.host.clone(), reason: error.root_cause().to_string() }
+        let permissions = if directory.is_read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+        wasi.preopened_dir(&directory.host, &directory.guest, permissions).map_err(|error| Error::Directory {
+            path: directory.host.clone(),
+            reason: error.root_cause().to_string(),
         })?;
     }
     Ok(wasi.build_p1())
@@ -170,7 +192,12 @@ fn start_timer(store: &mut Store<Guest>, limit: Duration) -> Sender<()> {
 }
 
 /// Why a guest has ended before the end of its `_start`.
-fn end(error: &wasmtime::Error, limits: Limits) -> Result<i32, Error> {
+/// `dump`: writes what a trap leaves.
+fn end(
+    error: &wasmtime::Error,
+    limits: Limits,
+    dump: impl FnOnce(&wasmtime::Error) -> Option<Result<PathBuf, String>>,
+) -> Result<i32, Error> {
     match error.downcast_ref::<Stop>() {
         Some(&Stop::Exit(code)) => return Ok(code.cast_signed()),
         Some(Stop::TimeLimit) => return Err(time_limit(limits)),
@@ -179,16 +206,19 @@ fn end(error: &wasmtime::Error, limits: Limits) -> Result<i32, Error> {
         }
         None => {}
     }
-    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-        return Err(time_limit(limits));
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => return Err(time_limit(limits)),
+        Some(Trap::OutOfFuel) => return Err(Error::FuelLimit { units: limits.fuel.unwrap_or(u64::MAX) }),
+        _ => {}
     }
-    let reason = error.root_cause().to_string();
-    let function = error.downcast_ref::<WasmBacktrace>().and_then(|trace| trace.frames().first()?.func_name());
+    let reason = error.root_cause().to_string().replace('\n', " ");
     Err(Error::Trap {
-        reason: match function {
+        reason: match backtrace::innermost(error) {
             Some(function) => format!("{reason}, in {function}"),
             None => reason,
         },
+        backtrace: backtrace::lines(error),
+        core_dump: dump(error),
     })
 }
 
