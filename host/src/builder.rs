@@ -2,22 +2,37 @@
 
 use crate::environment;
 use crate::error::Error;
+use crate::given::{Directory, Given};
+use crate::host::Host;
 use crate::invoke::Invocation;
-use crate::module::{Code, EngineSettings, Source};
+use crate::module::{EngineSettings, Source};
 use crate::preopen::Preopen;
 use crate::profile::GuestProfile;
 use crate::program::{LinkOptions, Program, UnknownImports};
-use crate::run::{Directory, Given, Host};
 use crate::shutdown::ShutdownRequest;
+use crate::stdio::Output;
+use crate::stop::StopHandle;
+use crate::trace::Trace;
+use crate::workers::WorkerEnd;
+use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wasmtime::{Config, Val};
+
+/// Of a thread that a guest runs on: what main threads usually have.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
+const NOT_SHARED: &str = "several workers can share listeners, and no connection: give it to one worker alone";
+
+const NOT_PROFILED: &str = "samples are taken of one program: give it one worker";
 
 /// Everything that a guest is given; made by [`Host::builder`].
 #[derive(Default)]
 pub struct HostBuilder {
     source: Option<Source>,
+    preopens: Vec<Preopen>,
     given: Given,
     engine_config: Option<Config>,
     argument_0: Option<String>,
@@ -93,11 +108,12 @@ impl HostBuilder {
 
     /// A socket for the guest; the first has the number 3 there, the next 4.
     pub fn preopen(mut self, socket: Preopen) -> HostBuilder {
-        self.given.preopens.push(socket);
+        self.preopens.push(socket);
         self
     }
 
-    /// The most memory that the guest may have, in bytes; asking for more ends it.
+    /// The most memory that the guest may have, in bytes: all its memories and tables together, and what this host keeps
+    /// for it. Asking for more ends it.
     pub fn max_memory(mut self, bytes: usize) -> HostBuilder {
         self.given.limits.memory_bytes = Some(bytes);
         self
@@ -110,16 +126,79 @@ impl HostBuilder {
         self
     }
 
-    /// The longest that the guest may run; then it is ended.
+    /// The longest that the guest may run; then it is ended. Compiling it doesn't count.
     pub fn timeout(mut self, limit: Duration) -> HostBuilder {
         self.given.limits.time = Some(limit);
         self
     }
 
-    /// Lets the guest know when it shall end: it finds `request` under the number
-    /// [`SHUTDOWN_FD`](crate::SHUTDOWN_FD), which is not open otherwise.
+    /// Ends connections of the guest on which nothing has moved for so long: it finds that the peer is gone.
+    pub fn idle_timeout(mut self, limit: Duration) -> HostBuilder {
+        self.given.limits.idle = Some(limit);
+        self
+    }
+
+    /// What the guest writes to its standard output goes here, in place of the process's own. Writing takes place on
+    /// the guest's thread.
+    pub fn stdout(mut self, writer: impl Write + Send + 'static) -> HostBuilder {
+        self.given.output = Output::Writer(Arc::new(Mutex::new(writer)));
+        self
+    }
+
+    /// As [`Self::stdout`], for its standard error.
+    pub fn stderr(mut self, writer: impl Write + Send + 'static) -> HostBuilder {
+        self.given.error_output = Output::Writer(Arc::new(Mutex::new(writer)));
+        self
+    }
+
+    /// The guest's standard input is at its end, in place of being the process's own.
+    pub fn no_stdin(mut self) -> HostBuilder {
+        self.given.has_no_input = true;
+        self
+    }
+
+    /// How many guests run this program, each in a thread of its own with a memory and limits of its own, all with
+    /// the same sockets: whoever accepts first has the connection. Connected streams can't be shared so.
+    pub fn workers(mut self, count: NonZeroUsize) -> HostBuilder {
+        self.given.further_workers = count.get() - 1;
+        self
+    }
+
+    /// Starts a guest anew that has trapped or wanted more memory than it may have: after 100 ms, and after twice the
+    /// time whenever it fails again soon, up to 10 s. Connections to its listeners wait meanwhile.
+    pub fn restart(mut self) -> HostBuilder {
+        self.given.is_restarted = true;
+        self
+    }
+
+    /// Asks the guests to end: each finds it under the number [`SHUTDOWN_FD`](crate::SHUTDOWN_FD), which is not open
+    /// otherwise.
     pub fn shutdown(mut self, request: ShutdownRequest) -> HostBuilder {
         self.given.shutdown = Some(request);
+        self
+    }
+
+    /// Lets the guests be ended at once, by `handle`. They look at every loop whether that is so, which costs a little.
+    pub fn stop(mut self, handle: StopHandle) -> HostBuilder {
+        self.given.stop = Some(handle);
+        self
+    }
+
+    /// Tells of each call of the guest, in one line with its arguments and result, when it has ended.
+    pub fn trace(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> HostBuilder {
+        self.given.trace = Some(Trace(Arc::new(tell)));
+        self
+    }
+
+    /// Called once, when all guests have waited in `poll_oneoff` for the first time: they serve.
+    pub fn on_ready(mut self, tell: impl Fn() + Send + Sync + 'static) -> HostBuilder {
+        self.given.watchers.ready = Some(Arc::new(tell));
+        self
+    }
+
+    /// Called whenever a guest has ended.
+    pub fn on_end(mut self, tell: impl Fn(&WorkerEnd<'_>) + Send + Sync + 'static) -> HostBuilder {
+        self.given.watchers.end = Some(Arc::new(tell));
         self
     }
 
@@ -245,51 +324,43 @@ impl HostBuilder {
         self
     }
 
-    /// Standard input of the guest is at its end from the start.
-    pub fn no_input(mut self) -> HostBuilder {
-        self.given.has_no_input = true;
-        self
-    }
-
-    /// What the guest writes to standard output is dropped.
-    pub fn no_output(mut self) -> HostBuilder {
-        self.given.has_no_output = true;
-        self
-    }
-
-    /// What the guest writes to standard error is dropped.
-    pub fn no_error_output(mut self) -> HostBuilder {
-        self.given.has_no_error_output = true;
-        self
-    }
-
     /// Loads the program and compiles it, or takes it from the cache of
     /// compiled programs. Nothing of it runs yet.
     pub fn build(mut self) -> Result<Host, Error> {
         let code = self.source.take().ok_or(Error::NoModule)?.read()?;
-        let settings = self.engine_settings();
-        for (name, path) in std::mem::take(&mut self.preloads) {
-            self.link_options.preloads.push((name, Source::File(path).read()?));
+        if self.given.limits.time.is_some() && self.given.stop.is_none() {
+            self.given.stop = Some(StopHandle::new()?);
+        }
+        if self.given.workers() > 1 && self.preopens.iter().any(|socket| !socket.is_listener()) {
+            return Err(Error::Host { reason: NOT_SHARED.to_owned() });
+        }
+        if self.given.workers() > 1 && self.given.profile.is_some() {
+            return Err(Error::Host { reason: NOT_PROFILED.to_owned() });
         }
         if self.inherits_environment {
             environment::inherit(&mut self.given.environment)?;
         }
+        for (name, path) in std::mem::take(&mut self.preloads) {
+            self.link_options.preloads.push((name, Source::File(path).read()?));
+        }
+        let settings = self.engine_settings();
         let program = Program::load(&code, &settings, self.link_options, &self.given.arguments)?;
         self.given.arguments.insert(0, self.argument_0.unwrap_or(code.name));
-        Ok(Host::new(self.given, program))
+        self.given.stack_bytes = STACK_BYTES;
+        Ok(Host::new(self.given, program, self.preopens))
     }
 
     /// Compiles the program for later, to what [`HostBuilder::allow_precompiled`] allows to run. It has to run with the
     /// same [settings](HostBuilder::engine_config).
     pub fn precompile(mut self) -> Result<Vec<u8>, Error> {
-        let code: Code = self.source.take().ok_or(Error::NoModule)?.read()?;
+        let code = self.source.take().ok_or(Error::NoModule)?.read()?;
         code.precompile(&self.engine_settings())
     }
 
     /// With all that other calls need.
     fn engine_settings(&mut self) -> EngineSettings {
         let mut settings = EngineSettings::new(self.engine_config.take());
-        if self.given.limits.time.is_some() || self.given.profile.is_some() {
+        if self.given.stop.is_some() || self.given.profile.is_some() {
             settings.need_interruption();
         }
         if self.given.limits.fuel.is_some() {

@@ -97,6 +97,8 @@ pub enum Error {
         /// The limit in bytes.
         limit_bytes: usize,
     },
+    /// The program was stopped by a [`StopHandle`](crate::StopHandle).
+    Stopped,
     /// A file with the result can't be written.
     Output {
         /// The file.
@@ -125,15 +127,22 @@ impl Error {
     }
 
     /// The exit code that the command gives this error: 134 for a trap (as for
-    /// an aborted process), 124 for the time limit (as `timeout(1)`), 2 for a
-    /// wrong call, 1 for everything else that kept the program from running.
+    /// an aborted process), 124 for the time limit (as `timeout(1)`), 143 when
+    /// it was stopped (as by SIGTERM), 2 for a wrong call, 1 for everything
+    /// else that kept the program from running.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Trap { .. } | Error::MemoryLimit { .. } | Error::FuelLimit { .. } => 134,
             Error::EngineConfig { .. } | Error::Invoke { .. } | Error::Environment { .. } => 2,
             Error::TimeLimit { .. } => 124,
+            Error::Stopped => 143,
             _ => 1,
         }
+    }
+
+    /// Whether the program has failed by itself, and may do better when it is started anew.
+    pub(crate) fn is_crash(&self) -> bool {
+        matches!(self, Error::Trap { .. } | Error::MemoryLimit { .. } | Error::FuelLimit { .. })
     }
 }
 
@@ -147,8 +156,8 @@ impl fmt::Display for Error {
             Error::ModuleUnfit { name, reason } => write!(f, "can't run {name}: {reason}"),
             Error::Import { name, import } => write!(
                 f,
-                "can't run {name}: it imports {import}, which this host does not provide; \
-                 build it for wasm32-wasip1, which imports wasi_snapshot_preview1 only"
+                "can't run {name}: it imports {import}, which this host does not provide; build it for wasm32-wasip1, \
+                 which imports wasi_snapshot_preview1 only, or give it what else it imports with --preload"
             ),
             Error::NotStarted { name, reason } => write!(f, "can't start {name}: {reason}"),
             Error::Preopen { asked, reason } => write!(f, "can't open {asked}: {reason}"),
@@ -167,6 +176,7 @@ impl fmt::Display for Error {
             Error::MemoryLimit { limit_bytes } => {
                 write!(f, "the program was ended: it asked for more memory than its limit of {limit_bytes} bytes")
             }
+            Error::Stopped => f.write_str("the program was ended: whoever runs it has stopped it"),
             Error::FuelLimit { units } => {
                 write!(f, "the program was ended: it used up its fuel of {units} units")
             }
@@ -190,6 +200,10 @@ pub(crate) enum Stop {
     TimeLimit,
     /// It asked for more memory than it may have.
     MemoryLimit,
+    /// It has called what works on its memory, and exports none.
+    NoMemory,
+    /// Whoever runs it wants it ended.
+    Asked,
 }
 
 impl fmt::Display for Stop {
@@ -198,6 +212,8 @@ impl fmt::Display for Stop {
             Stop::Exit(_) => "exit",
             Stop::TimeLimit => "time limit",
             Stop::MemoryLimit => "memory limit",
+            Stop::NoMemory => "no memory",
+            Stop::Asked => "stopped",
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// `None`: no limit of this host's.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Limits {
-    /// The memory of the guest, in bytes.
+    /// The memories and tables of the guest together, and what the host keeps for it, in bytes.
     pub(crate) memory_bytes: Option<usize>,
     /// What each of its memories may grow to, in bytes.
     pub(crate) one_memory_bytes: Option<usize>,
@@ -20,6 +20,8 @@ pub(crate) struct Limits {
     pub(crate) sockets: Option<usize>,
     /// How long the guest may run.
     pub(crate) time: Option<Duration>,
+    /// How long nothing may move on a connection.
+    pub(crate) idle: Option<Duration>,
     /// How much the guest may compute, in Wasmtime's units.
     pub(crate) fuel: Option<u64>,
     /// How much one call of the guest may copy.

@@ -7,8 +7,9 @@ mod quantity;
 mod signals;
 
 use command::{Command, CommandLine, Run};
-use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile};
+use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile, WorkerEnd};
 use signals::Ending;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,15 +30,15 @@ fn main() -> ExitCode {
 
 /// One line, and for a trap what is known about it.
 fn tell(error: &Error) {
-    eprintln!("selectio: {error}");
+    say(&format!("selectio: {error}"));
     if let Error::Trap { backtrace, core_dump, .. } = error {
         for frame in backtrace {
-            eprintln!("    {frame}");
+            say(&format!("    {frame}"));
         }
         match core_dump {
             None => {}
-            Some(Ok(path)) => eprintln!("selectio: the core dump is in {}", path.display()),
-            Some(Err(reason)) => eprintln!("selectio: {reason}"),
+            Some(Ok(path)) => say(&format!("selectio: the core dump is in {}", path.display())),
+            Some(Err(reason)) => say(&format!("selectio: {reason}")),
         }
     }
 }
@@ -45,23 +46,24 @@ fn tell(error: &Error) {
 fn run(arguments: Run) -> Result<i32, Error> {
     #[cfg(unix)]
     descriptor_limit::raise();
-    let request = ShutdownRequest::new()?;
+    let request = ShutdownRequest::new();
     let files = Arc::default();
-    signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
+    let heeded = signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
     let sockets = open_sockets(&arguments, &files)?;
     let profile = arguments.profile_file();
-    let host = arguments.builder(sockets).shutdown(request).build()?;
+    let host = arguments.builder(sockets).shutdown(request).on_end(tell_restart).build()?;
     for (fd, socket) in host.preopens() {
         match socket.name() {
-            Some(name) => eprintln!("selectio: {socket} (fd {fd}, {name})"),
-            None => eprintln!("selectio: {socket} (fd {fd})"),
+            Some(name) => say(&format!("selectio: {socket} (fd {fd}, {name})")),
+            None => say(&format!("selectio: {socket} (fd {fd})")),
         }
     }
+    heeded.watch(host.statistics());
     let result = host.run();
     if let Some(path) = profile
         && !matches!(result, Err(Error::Profile { .. }))
     {
-        eprintln!("selectio: the samples are in {path}; https://profiler.firefox.com shows them");
+        say(&format!("selectio: the samples are in {path}; https://profiler.firefox.com shows them"));
     }
     // A program that was left in a call of the system still has its listeners.
     files.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(SocketFile::remove);
@@ -74,4 +76,16 @@ fn open_sockets(arguments: &Run, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<P
     let sockets = arguments.sockets()?;
     files.extend(sockets.iter().filter_map(Preopen::file).cloned());
     Ok(sockets)
+}
+
+/// How the last guest has ended is told at the end.
+fn tell_restart(end: &WorkerEnd<'_>) {
+    if let (Err(error), Some(pause)) = (end.result, end.restarts_after) {
+        say(&format!("selectio: worker {}: {error}; it is started anew in {pause:?}", end.worker));
+    }
+}
+
+/// Prints a line on standard error, in one piece. Not eprintln, which panics when the terminal has gone away.
+fn say(line: &str) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -1,7 +1,6 @@
 //! Sampling what a guest computes.
 
-use crate::error::{Error, Stop};
-use crate::guest::Guest;
+use crate::error::Error;
 use crate::program::Program;
 use std::fs::File;
 use std::io::BufWriter;
@@ -9,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
-use wasmtime::{GuestProfiler, Store, UpdateDeadline};
+use std::time::Duration;
+use wasmtime::{AsContext, Engine, GuestProfiler};
 
 /// Where the samples go, and how often one is taken.
 #[derive(Clone)]
@@ -21,39 +20,31 @@ pub(crate) struct GuestProfile {
 
 /// A guest's samples until now.
 pub(crate) struct Sampling {
-    profiler: Arc<Mutex<Option<GuestProfiler>>>,
+    profiler: Shared,
     path: PathBuf,
     /// Dropped with this, which ends the thread that gives the beat.
     _running: Sender<()>,
 }
 
+type Shared = Arc<Mutex<Option<GuestProfiler>>>;
+
+/// Takes the samples, where the guest looks whether something is due.
+pub(crate) struct Sampler(Shared);
+
 impl Sampling {
-    /// Starts taking samples, at the next loop or call of the guest after each interval. The guest ends there too when
-    /// its `limit` of time is over.
-    pub(crate) fn start(
-        profile: &GuestProfile,
-        program: &Program,
-        store: &mut Store<Guest>,
-        limit: Option<Duration>,
-    ) -> Result<Sampling, Error> {
+    /// Makes a sample due after each interval.
+    pub(crate) fn start(profile: &GuestProfile, program: &Program) -> Result<Sampling, Error> {
         let refuse = |error: wasmtime::Error| Error::Profile { path: profile.path.clone(), reason: error.to_string() };
         let modules = program.modules().map(|(name, module)| (name.to_owned(), module.clone()));
-        let profiler = GuestProfiler::new(store.engine(), program.name(), profile.interval, modules).map_err(refuse)?;
+        let profiler =
+            GuestProfiler::new(program.engine(), program.name(), profile.interval, modules).map_err(refuse)?;
         let profiler = Arc::new(Mutex::new(Some(profiler)));
-        let samples = Arc::clone(&profiler);
-        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
-        store.epoch_deadline_callback(move |store| {
-            if let Some(profiler) = &mut *samples.lock().unwrap_or_else(PoisonError::into_inner) {
-                profiler.sample(&store, Duration::ZERO);
-            }
-            match end {
-                Some(end) if Instant::now() >= end => Err(Stop::TimeLimit.into()),
-                _ => Ok(UpdateDeadline::Continue(1)),
-            }
-        });
-        store.set_epoch_deadline(1);
-        let running = beat(store, profile.interval);
+        let running = beat(program.engine().clone(), profile.interval);
         Ok(Sampling { profiler, path: profile.path.clone(), _running: running })
+    }
+
+    pub(crate) fn sampler(&self) -> Sampler {
+        Sampler(Arc::clone(&self.profiler))
     }
 
     /// Writes the samples to their file.
@@ -68,10 +59,17 @@ impl Sampling {
     }
 }
 
-/// Says after each interval that a sample is to be taken.
-fn beat(store: &Store<Guest>, interval: Duration) -> Sender<()> {
+impl Sampler {
+    pub(crate) fn take(&self, store: impl AsContext) {
+        if let Some(profiler) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            profiler.sample(store, Duration::ZERO);
+        }
+    }
+}
+
+/// Says after each interval that a sample is due.
+fn beat(engine: Engine, interval: Duration) -> Sender<()> {
     let (running, ended) = mpsc::channel::<()>();
-    let engine = store.engine().clone();
     thread::spawn(move || {
         while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
             engine.increment_epoch();

@@ -1,11 +1,12 @@
 //! A compiled program with all that it imports, ready to be started any number of times.
 
-use crate::error::Error;
+use crate::error::{Error, Stop};
 use crate::functions;
 use crate::guest::Guest;
 use crate::invoke::{Entry, Invocation};
 use crate::module::{Code, EngineSettings};
-use wasmtime::{Engine, ExternType, Instance, InstancePre, Linker, Module, Store, UnknownImportError};
+use std::fmt;
+use wasmtime::{Engine, ExternType, Instance, InstancePre, Linker, Module, Store, Trap, UnknownImportError};
 
 /// How a program's own module is loaded and linked, beside its code.
 #[derive(Default)]
@@ -83,8 +84,26 @@ impl Program {
         std::iter::once(("", &self.module)).chain(preloads)
     }
 
-    /// Makes an instance of the program in a store of its own.
-    pub(crate) fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
+    /// Nothing but the program's own module runs in its store.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.preloads.is_empty()
+    }
+
+    /// Runs it to its end, with its exit code if it has one.
+    pub(crate) fn run(&self, store: &mut Store<Guest>) -> wasmtime::Result<i32> {
+        let instance = self.instantiate(store).map_err(|error| {
+            // A start function has run, or a limit was hit.
+            if error.is::<Trap>() || error.is::<Stop>() { error } else { error.context(NotStarted) }
+        })?;
+        // What is called a reactor has this to run first.
+        if let Some(initialize) = instance.get_func(&mut *store, "_initialize") {
+            initialize.typed::<(), ()>(&*store)?.call(&mut *store, ())?;
+        }
+        self.entry.call(store, instance)?;
+        Ok(0)
+    }
+
+    fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<Instance> {
         if let Some(resolved) = &self.resolved {
             return resolved.instantiate(store);
         }
@@ -100,21 +119,22 @@ impl Program {
         linker.instantiate(store, &self.module)
     }
 
-    /// Runs what an instance is for, to its end.
-    pub(crate) fn call(&self, store: &mut Store<Guest>, instance: Instance) -> wasmtime::Result<()> {
-        // What is called a reactor has this to run first.
-        if let Some(initialize) = instance.get_func(&mut *store, "_initialize") {
-            initialize.typed::<(), ()>(&*store)?.call(&mut *store, ())?;
-        }
-        self.entry.call(store, instance)
-    }
-
-    /// Why no instance could be made, when the guest's own code has not run yet.
+    /// Why no instance could be made.
     pub(crate) fn not_started(&self, error: &wasmtime::Error) -> Error {
         match error.is::<UnknownImportError>() {
             true => unlinked(&self.name, error),
             false => Error::NotStarted { name: self.name.clone(), reason: one_line(error) },
         }
+    }
+}
+
+/// The program asks for more than this machine has.
+#[derive(Debug)]
+pub(crate) struct NotStarted;
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("it could not be started")
     }
 }
 

@@ -7,6 +7,7 @@ use super::wasmtime_options::WasmtimeOptions;
 use crate::quantity;
 use clap::Args;
 use selectio_host::{Error, Host, HostBuilder, Preopen};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
@@ -81,6 +82,22 @@ pub(crate) struct Run {
     /// Give a program that is told of a signal this long to end; 0: end it at once
     #[arg(long, value_name = "TIME", value_parser = quantity::time, default_value = "10s", help_heading = "Limits")]
     pub(crate) grace: Duration,
+
+    /// End connections on which nothing moves for so long
+    #[arg(long, value_name = "TIME", value_parser = quantity::time_limit, help_heading = "Limits")]
+    idle_timeout: Option<Duration>,
+
+    /// Run so many instances of the program, which share the listeners
+    #[arg(long, value_name = "COUNT", default_value = "1", help_heading = "Operation")]
+    workers: NonZeroUsize,
+
+    /// Start a program anew that has trapped, after a pause that grows
+    #[arg(long, help_heading = "Operation")]
+    restart: bool,
+
+    /// Print each call of the program with its arguments and result
+    #[arg(long, help_heading = "Operation")]
+    trace: bool,
 
     #[command(flatten, next_help_heading = "Options of Wasmtime")]
     wasmtime: WasmtimeOptions,
@@ -184,7 +201,16 @@ impl Run {
         if let Some(limit) = self.timeout {
             builder = builder.timeout(limit);
         }
-        builder
+        if let Some(limit) = self.idle_timeout {
+            builder = builder.idle_timeout(limit);
+        }
+        if self.restart {
+            builder = builder.restart();
+        }
+        if self.trace {
+            builder = builder.trace(|line| crate::say(line));
+        }
+        builder.workers(self.workers)
     }
 }
 

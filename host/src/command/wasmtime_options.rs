@@ -4,6 +4,7 @@ use super::option_table;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use selectio_host::HostBuilder;
+use std::io;
 use std::path::Path;
 use wasmtime::{Cache, Config, WasmBacktraceDetails};
 use wasmtime_cli_flags::{CommonOptions, DebugOptions, WasiOptions, WasmOptions};
@@ -150,9 +151,9 @@ fn apply_wasi(wasi: &WasiOptions, builder: HostBuilder) -> HostBuilder {
     let builder = with(wasi.hostcall_fuel, builder, HostBuilder::hostcall_fuel);
     let builder = with(wasi.max_random_size, builder, HostBuilder::max_random_size);
     let builder = if wasi.inherit_env == Some(true) { builder.inherit_env() } else { builder };
-    let builder = if wasi.inherit_stdin == Some(false) { builder.no_input() } else { builder };
-    let builder = if wasi.inherit_stdout == Some(false) { builder.no_output() } else { builder };
-    if wasi.inherit_stderr == Some(false) { builder.no_error_output() } else { builder }
+    let builder = if wasi.inherit_stdin == Some(false) { builder.no_stdin() } else { builder };
+    let builder = if wasi.inherit_stdout == Some(false) { builder.stdout(io::sink()) } else { builder };
+    if wasi.inherit_stderr == Some(false) { builder.stderr(io::sink()) } else { builder }
 }
 
 /// Puts what the command line and the file of `--config` say into the public fields.

@@ -4,7 +4,6 @@ use crate::clock::MonotonicClock;
 use crate::errno::Errno;
 use selectio_platform::change_note;
 use std::time::{SystemTime, UNIX_EPOCH};
-use wasmtime_wasi::clocks::HostMonotonicClock;
 
 pub(crate) const EVENT_SIZE: usize = 32;
 
