@@ -1,10 +1,14 @@
 //! Saying what to run, and with what.
 
+use crate::environment;
 use crate::error::Error;
 use crate::given::{Directory, Given};
 use crate::host::Host;
-use crate::module;
+use crate::invoke::Invocation;
+use crate::module::{EngineSettings, Source};
 use crate::preopen::Preopen;
+use crate::profile::GuestProfile;
+use crate::program::{LinkOptions, Program, UnknownImports};
 use crate::shutdown::ShutdownRequest;
 use crate::stdio::Output;
 use crate::stop::StopHandle;
@@ -12,20 +16,17 @@ use crate::trace::Trace;
 use crate::workers::WorkerEnd;
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use wasmtime::{Config, Val};
 
 /// Of a thread that a guest runs on: what main threads usually have.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
 const NOT_SHARED: &str = "several workers can share listeners, and no connection: give it to one worker alone";
 
-/// Where the program comes from.
-enum Source {
-    File(PathBuf),
-    Bytes { name: String, bytes: Vec<u8> },
-}
+const NOT_PROFILED: &str = "samples are taken of one program: give it one worker";
 
 /// Everything that a guest is given; made by [`Host::builder`].
 #[derive(Default)]
@@ -33,6 +34,11 @@ pub struct HostBuilder {
     source: Option<Source>,
     preopens: Vec<Preopen>,
     given: Given,
+    engine_config: Option<Config>,
+    argument_0: Option<String>,
+    inherits_environment: bool,
+    preloads: Vec<(String, PathBuf)>,
+    link_options: LinkOptions,
 }
 
 impl Host {
@@ -75,9 +81,28 @@ impl HostBuilder {
         self
     }
 
+    /// Argument 0 of the guest, in place of the name of its module.
+    pub fn argv0(mut self, name: impl Into<String>) -> HostBuilder {
+        self.argument_0 = Some(name.into());
+        self
+    }
+
+    /// Passes on all variables of this process's environment; [`HostBuilder::env`] has precedence. Those that tell a
+    /// process of its sockets are left out: the guest's own are others.
+    pub fn inherit_env(mut self) -> HostBuilder {
+        self.inherits_environment = true;
+        self
+    }
+
     /// A directory that the guest may use, and its name there.
     pub fn directory(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> HostBuilder {
         self.given.directories.push(Directory { host: host.into(), guest: guest.into(), is_read_only: false });
+        self
+    }
+
+    /// A directory that the guest may read and not change, and its name there.
+    pub fn directory_read_only(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> HostBuilder {
+        self.given.directories.push(Directory { host: host.into(), guest: guest.into(), is_read_only: true });
         self
     }
 
@@ -177,32 +202,173 @@ impl HostBuilder {
         self
     }
 
+    /// The most that each memory of the guest may have, in bytes; growing beyond it fails in the guest.
+    pub fn max_memory_size(mut self, bytes: usize) -> HostBuilder {
+        self.given.limits.one_memory_bytes = Some(bytes);
+        self
+    }
+
+    /// The most elements that each table of the guest may have; growing beyond it fails in the guest.
+    pub fn max_table_elements(mut self, count: usize) -> HostBuilder {
+        self.given.limits.table_elements = Some(count);
+        self
+    }
+
+    /// The most memories that the guest may have, with those of modules loaded before it.
+    pub fn max_memories(mut self, count: usize) -> HostBuilder {
+        self.given.limits.memories = Some(count);
+        self
+    }
+
+    /// The most tables that the guest may have, with those of modules loaded before it.
+    pub fn max_tables(mut self, count: usize) -> HostBuilder {
+        self.given.limits.tables = Some(count);
+        self
+    }
+
+    /// The most instances: the guest is one, each module loaded before it another one.
+    pub fn max_instances(mut self, count: usize) -> HostBuilder {
+        self.given.limits.instances = Some(count);
+        self
+    }
+
+    /// Makes growing a memory or a table beyond a limit a trap.
+    pub fn trap_on_grow_failure(mut self) -> HostBuilder {
+        self.given.limits.traps_on_grow_failure = true;
+        self
+    }
+
+    /// The most that the guest may compute, in Wasmtime's units: about one for each instruction. Then it is ended.
+    pub fn fuel(mut self, units: u64) -> HostBuilder {
+        self.given.limits.fuel = Some(units);
+        self
+    }
+
+    /// The most that one call of the guest may make this host copy, in about bytes; a call for more is a trap.
+    pub fn hostcall_fuel(mut self, units: usize) -> HostBuilder {
+        self.given.limits.host_call_fuel = Some(units);
+        self
+    }
+
+    /// The most random bytes that one call of the guest may ask for; a call for more is a trap.
+    pub fn max_random_size(mut self, bytes: u64) -> HostBuilder {
+        self.given.limits.random_bytes = Some(bytes);
+        self
+    }
+
+    /// What Wasmtime is set to, in place of what this host sets by itself: a cache of compiled programs where there
+    /// can be one, and places in the source in backtraces. What other calls need is added.
+    pub fn engine_config(mut self, config: Config) -> HostBuilder {
+        self.engine_config = Some(config);
+        self
+    }
+
+    /// Allows programs that [`HostBuilder::precompile`] or `wasmtime compile` has compiled.
+    ///
+    /// # Safety
+    ///
+    /// All modules that are given to this builder, and are compiled ones, come from there unchanged. Anything else could
+    /// do whatever this process can.
+    pub unsafe fn allow_precompiled(mut self) -> HostBuilder {
+        self.link_options.trusts_precompiled = true;
+        self
+    }
+
+    /// A module that is started before the program, which imports what it exports under `name`. It may import
+    /// preview1, and what comes from modules before it.
+    pub fn preload(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> HostBuilder {
+        self.preloads.push((name.into(), path.into()));
+        self
+    }
+
+    /// Functions that the program imports and nobody provides trap when they are called.
+    pub fn trap_unknown_imports(mut self) -> HostBuilder {
+        self.link_options.unknown_imports = UnknownImports::Trap;
+        self
+    }
+
+    /// Functions that the program imports and nobody provides answer 0; memories, tables and globals are its own.
+    pub fn default_unknown_imports(mut self) -> HostBuilder {
+        self.link_options.unknown_imports = UnknownImports::Default;
+        self
+    }
+
+    /// Lets a program be [preloaded](HostBuilder::preload) that exports more than functions.
+    pub fn allow_unknown_exports(mut self) -> HostBuilder {
+        self.link_options.allows_unknown_exports = true;
+        self
+    }
+
+    /// Calls this function in place of the program's start; what it takes is read from the program's arguments. `report`
+    /// gets its results.
+    pub fn invoke(
+        mut self,
+        function: impl Into<String>,
+        report: impl Fn(&[Val]) + Send + Sync + 'static,
+    ) -> HostBuilder {
+        let invocation = Invocation { function: function.into(), report: Arc::new(report) };
+        self.link_options.invocation = Some(invocation);
+        self
+    }
+
+    /// Writes a core dump to this file when the program traps.
+    pub fn core_dump(mut self, path: impl Into<PathBuf>) -> HostBuilder {
+        self.given.core_dump = Some(path.into());
+        self
+    }
+
+    /// Samples what the program computes, once in each interval, and writes that to a file in the format of the Firefox
+    /// profiler.
+    pub fn guest_profile(mut self, path: impl Into<PathBuf>, interval: Duration) -> HostBuilder {
+        self.given.profile = Some(GuestProfile { path: path.into(), interval });
+        self
+    }
+
     /// Loads the program and compiles it, or takes it from the cache of
     /// compiled programs. Nothing of it runs yet.
     pub fn build(mut self) -> Result<Host, Error> {
-        let (name, bytes) = match self.source.take().ok_or(Error::NoModule)? {
-            Source::Bytes { name, bytes } => (name, bytes),
-            Source::File(path) => {
-                let bytes =
-                    std::fs::read(&path).map_err(|reason| Error::ModuleUnreadable { path: path.clone(), reason })?;
-                (file_name(&path), bytes)
-            }
-        };
+        let code = self.source.take().ok_or(Error::NoModule)?.read()?;
         if self.given.limits.time.is_some() && self.given.stop.is_none() {
             self.given.stop = Some(StopHandle::new()?);
         }
         if self.given.workers() > 1 && self.preopens.iter().any(|socket| !socket.is_listener()) {
             return Err(Error::Host { reason: NOT_SHARED.to_owned() });
         }
-        let engine = module::engine(self.given.stop.is_some())?;
-        let program = module::load(&engine, &name, &bytes)?;
-        self.given.arguments.insert(0, name);
+        if self.given.workers() > 1 && self.given.profile.is_some() {
+            return Err(Error::Host { reason: NOT_PROFILED.to_owned() });
+        }
+        if self.inherits_environment {
+            environment::inherit(&mut self.given.environment)?;
+        }
+        for (name, path) in std::mem::take(&mut self.preloads) {
+            self.link_options.preloads.push((name, Source::File(path).read()?));
+        }
+        let settings = self.engine_settings();
+        let program = Program::load(&code, &settings, self.link_options, &self.given.arguments)?;
+        self.given.arguments.insert(0, self.argument_0.unwrap_or(code.name));
         self.given.stack_bytes = STACK_BYTES;
         Ok(Host::new(self.given, program, self.preopens))
     }
-}
 
-fn file_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
+    /// Compiles the program for later, to what [`HostBuilder::allow_precompiled`] allows to run. It has to run with the
+    /// same [settings](HostBuilder::engine_config).
+    pub fn precompile(mut self) -> Result<Vec<u8>, Error> {
+        let code = self.source.take().ok_or(Error::NoModule)?.read()?;
+        code.precompile(&self.engine_settings())
+    }
+
+    /// With all that other calls need.
+    fn engine_settings(&mut self) -> EngineSettings {
+        let mut settings = EngineSettings::new(self.engine_config.take());
+        if self.given.stop.is_some() || self.given.profile.is_some() {
+            settings.need_interruption();
+        }
+        if self.given.limits.fuel.is_some() {
+            settings.need_fuel();
+        }
+        if self.given.core_dump.is_some() {
+            settings.need_core_dumps();
+        }
+        settings
+    }
 }

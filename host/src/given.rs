@@ -1,6 +1,7 @@
 //! What a guest is given beside its code.
 
 use crate::limits::Limits;
+use crate::profile::GuestProfile;
 use crate::shutdown::ShutdownRequest;
 use crate::stdio::Output;
 use crate::stop::StopHandle;
@@ -34,6 +35,9 @@ pub(crate) struct Given {
     /// What is more than 1 is started beside the first.
     pub(crate) further_workers: usize,
     pub(crate) is_restarted: bool,
+    /// Where to write what a trap leaves.
+    pub(crate) core_dump: Option<PathBuf>,
+    pub(crate) profile: Option<GuestProfile>,
     /// The stack of the guest's thread.
     pub(crate) stack_bytes: usize,
 }

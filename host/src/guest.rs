@@ -40,7 +40,10 @@ pub(crate) struct Guest {
     pub(crate) has_accepted: Cell<bool>,
     /// To be called when the guest waits for the first time.
     pub(crate) first_wait: Option<Box<dyn FnOnce() + Send>>,
-    /// The guest's memory, looked up by name once.
+    pub(crate) random_bytes_max: Option<u64>,
+    /// No other module runs with it that has a memory of its own.
+    pub(crate) is_alone: bool,
+    /// The guest's memory, looked up by name once when it is alone.
     pub(crate) memory: Option<Memory>,
 }
 
@@ -110,7 +113,9 @@ impl Guest {
                 let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
                     return Err(Stop::NoMemory.into());
                 };
-                caller.data_mut().memory = Some(memory);
+                if caller.data().is_alone {
+                    caller.data_mut().memory = Some(memory);
+                }
                 memory
             }
         };

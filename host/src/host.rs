@@ -3,8 +3,8 @@
 use crate::counters::Statistics;
 use crate::error::Error;
 use crate::given::Given;
-use crate::module::Program;
 use crate::preopen::Preopen;
+use crate::program::Program;
 use crate::start::Starter;
 use crate::workers::Workers;
 use std::sync::Arc;

@@ -50,10 +50,13 @@
 //!   side, where the system tells (Linux does); there may still be data to read.
 //!   A failed descriptor is its own event's error, not the call's.
 
+mod backtrace;
 mod builder;
 mod clock;
+mod core_dump;
 mod counters;
 mod descriptors;
+mod environment;
 mod errno;
 mod error;
 mod functions;
@@ -61,12 +64,16 @@ mod given;
 mod guest;
 mod host;
 mod idle;
+mod invoke;
 mod limits;
 mod memory;
 mod memory_limit;
+mod metering;
 mod module;
 mod poll;
 mod preopen;
+mod profile;
+mod program;
 mod shutdown;
 mod socket;
 mod start;
@@ -85,4 +92,7 @@ pub use preopen::Preopen;
 pub use shutdown::{SHUTDOWN_FD, ShutdownRequest, Signal};
 pub use stop::StopHandle;
 pub use system::socket_file::SocketFile;
+/// The Wasmtime that this host runs programs on: [`HostBuilder::engine_config`] takes its settings, and
+/// [`HostBuilder::invoke`] hands out its values.
+pub use wasmtime;
 pub use workers::WorkerEnd;

@@ -26,4 +26,6 @@ pub(crate) struct Limits {
     pub(crate) fuel: Option<u64>,
     /// How much one call of the guest may copy.
     pub(crate) host_call_fuel: Option<usize>,
+    /// How many random bytes one call of the guest may ask for.
+    pub(crate) random_bytes: Option<u64>,
 }

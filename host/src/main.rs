@@ -1,6 +1,6 @@
 //! The command `selectio`: runs WASI preview1 programs with preopened sockets.
 
-mod command_line;
+mod command;
 #[cfg(unix)]
 mod descriptor_limit;
 mod logging;
@@ -10,7 +10,7 @@ mod quantity;
 mod signals;
 mod systemd;
 
-use command_line::{Command, CommandLine};
+use command::{Command, CommandLine, Run};
 use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile, WorkerEnd};
 use signals::Ending;
 use std::io::{self, Write};
@@ -18,18 +18,36 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 fn main() -> ExitCode {
-    let Command::Run(arguments) = CommandLine::read().command;
-    match run(*arguments) {
+    let result = match CommandLine::read().command {
+        Command::Run(arguments) => run(*arguments),
+        Command::Compile(arguments) => arguments.execute().map(|()| 0),
+    };
+    match result {
         // The kernel keeps eight bits of it.
         Ok(code) => ExitCode::from(code as u8),
         Err(error) => {
-            say(&format!("selectio: {error}"));
+            tell(&error);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-fn run(arguments: command_line::Run) -> Result<i32, Error> {
+/// One line, and for a trap what is known about it.
+fn tell(error: &Error) {
+    say(&format!("selectio: {error}"));
+    if let Error::Trap { backtrace, core_dump, .. } = error {
+        for frame in backtrace {
+            say(&format!("    {frame}"));
+        }
+        match core_dump {
+            None => {}
+            Some(Ok(path)) => say(&format!("selectio: the core dump is in {}", path.display())),
+            Some(Err(reason)) => say(&format!("selectio: {reason}")),
+        }
+    }
+}
+
+fn run(arguments: Run) -> Result<i32, Error> {
     logging::start(&arguments.operation)?;
     #[cfg(unix)]
     descriptor_limit::raise();
@@ -43,6 +61,7 @@ fn run(arguments: command_line::Run) -> Result<i32, Error> {
     if let Some(address) = &arguments.operation.metrics {
         metrics::serve(address, Arc::clone(&statistics))?;
     }
+    let profile = arguments.profile_file();
     let builder = arguments.builder(sockets).shutdown(request).on_ready(systemd::ready).on_end(tell_restart);
     let host = builder.build()?;
     heeded.watch(statistics.get_or_init(|| host.statistics()).clone());
@@ -53,13 +72,18 @@ fn run(arguments: command_line::Run) -> Result<i32, Error> {
         }
     }
     let result = host.run();
+    if let Some(path) = profile
+        && !matches!(result, Err(Error::Profile { .. }))
+    {
+        say(&format!("selectio: the samples are in {path}; https://profiler.firefox.com shows them"));
+    }
     // A program that was left in a call of the system still has its listeners.
     files.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(SocketFile::remove);
     result
 }
 
 /// A signal that comes meanwhile ends the process when the files of all listeners are known.
-fn open_sockets(arguments: &command_line::Run, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
+fn open_sockets(arguments: &Run, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
     let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
     let sockets = arguments.sockets()?;
     files.extend(sockets.iter().filter_map(Preopen::file).cloned());

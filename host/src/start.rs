@@ -1,15 +1,19 @@
 //! Starting a guest, and why it has ended.
 
+use crate::backtrace;
 use crate::clock::MonotonicClock;
+use crate::core_dump;
 use crate::counters::{Counters, Statistics};
 use crate::descriptors::Descriptors;
 use crate::error::{Error, Stop};
 use crate::given::Given;
 use crate::guest::Guest;
 use crate::memory_limit::MemoryLimit;
-use crate::module::{NotStarted, Program};
+use crate::metering;
 use crate::poll::Waits;
 use crate::preopen::Preopen;
+use crate::profile::Sampling;
+use crate::program::{NotStarted, Program};
 use crate::shutdown::Channel;
 use crate::socket::Socket;
 use crate::stdio::Stdio;
@@ -19,7 +23,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use wasmtime::{Engine, Store, UpdateDeadline, WasmBacktrace};
+use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx};
 
@@ -75,25 +79,39 @@ impl Starter {
     fn run_guest(&self, guest: Guest) -> Result<i32, Error> {
         let mut store = Store::new(self.engine(), guest);
         store.limiter(|guest| &mut guest.memory_limit);
-        if let Some(fuel) = self.given.limits.host_call_fuel {
-            store.set_hostcall_fuel(fuel);
+        metering::prepare(&mut store, &self.given.limits)?;
+        let profile = self.given.profile.as_ref();
+        let sampling = profile.map(|profile| Sampling::start(profile, &self.program)).transpose()?;
+        self.heed_epochs(&mut store, sampling.as_ref());
+        // What came before that is not told again.
+        if let Some(reason) = self.given.stop.as_ref().and_then(StopHandle::reason) {
+            return self.ended_by(reason);
         }
-        if let Some(stop) = self.given.stop.clone() {
-            store.set_epoch_deadline(1);
-            let in_time = stop.clone();
-            store.epoch_deadline_callback(move |_| match in_time.reason() {
+        let result = match self.program.run(&mut store) {
+            Ok(code) => Ok(code),
+            Err(error) => self.end(&mut store, &error),
+        };
+        // How the program has ended says more than that its samples can't be written.
+        let written = sampling.map_or(Ok(()), Sampling::finish);
+        result.and_then(|code| written.map(|()| code))
+    }
+
+    /// At its loops and calls the guest ends when it shall, and is sampled when that is due.
+    fn heed_epochs(&self, store: &mut Store<Guest>, sampling: Option<&Sampling>) {
+        let (stop, sampler) = (self.given.stop.clone(), sampling.map(Sampling::sampler));
+        if stop.is_none() && sampler.is_none() {
+            return;
+        }
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |store| {
+            if let Some(sampler) = &sampler {
+                sampler.take(&store);
+            }
+            match stop.as_ref().and_then(StopHandle::reason) {
                 Some(reason) => Err(reason.into()),
                 None => Ok(UpdateDeadline::Continue(1)),
-            });
-            // What came before that is not told again.
-            if let Some(reason) = stop.reason() {
-                return self.ended_by(reason);
             }
-        }
-        match self.program.run(&mut store) {
-            Ok(code) => Ok(code),
-            Err(error) => self.end(&error),
-        }
+        });
     }
 
     /// The state of the guest before its first instruction.
@@ -126,6 +144,8 @@ impl Starter {
             shares_listeners: given.workers() > 1,
             has_accepted: Cell::new(false),
             first_wait: Some(Box::new(move || starter.note_ready())),
+            random_bytes_max: limits.random_bytes,
+            is_alone: self.program.is_alone(),
             memory: None,
         };
         for fd in 3..3 + self.names.len() as u32 {
@@ -161,20 +181,25 @@ impl Starter {
     }
 
     /// Why a guest has ended before the end of its start function.
-    fn end(&self, error: &wasmtime::Error) -> Result<i32, Error> {
+    fn end(&self, store: &mut Store<Guest>, error: &wasmtime::Error) -> Result<i32, Error> {
         if let Some(&stop) = error.downcast_ref::<Stop>() {
             return self.ended_by(stop);
         }
         if error.is::<NotStarted>() {
-            return Err(self.not_started(error.root_cause().to_string()));
+            return Err(self.program.not_started(error));
         }
-        let reason = error.root_cause().to_string();
-        let function = error.downcast_ref::<WasmBacktrace>().and_then(|trace| trace.frames().first()?.func_name());
+        if error.downcast_ref::<Trap>() == Some(&Trap::OutOfFuel) {
+            return Err(Error::FuelLimit { units: self.given.limits.fuel.unwrap_or(u64::MAX) });
+        }
+        let reason = error.root_cause().to_string().replace('\n', " ");
+        let dump = |path| core_dump::write(store, error, self.program.name(), path);
         Err(Error::Trap {
-            reason: match function {
+            reason: match backtrace::innermost(error) {
                 Some(function) => format!("{reason}, in {function}"),
                 None => reason,
             },
+            backtrace: backtrace::lines(error),
+            core_dump: self.given.core_dump.as_deref().and_then(dump),
         })
     }
 

@@ -36,7 +36,12 @@ fn proc_raise(_: &mut LinearMemory<'_>, _: &mut Guest, _signal: u32) -> Result<(
     Err(Errno::NOTSUP.into())
 }
 
-fn random_get(memory: &mut LinearMemory<'_>, _: &mut Guest, buffer: u32, length: u32) -> Result<(), Failure> {
+fn random_get(memory: &mut LinearMemory<'_>, guest: &mut Guest, buffer: u32, length: u32) -> Result<(), Failure> {
+    if guest.random_bytes_max.is_some_and(|limit| u64::from(length) > limit) {
+        return Err(Failure::End(wasmtime::format_err!(
+            "it asked for {length} random bytes, more than it may at a time"
+        )));
+    }
     let bytes = memory.records_mut(buffer, length, 1)?;
     getrandom::fill(bytes).map_err(|_| Errno::IO.into())
 }

@@ -87,7 +87,10 @@ fn readiness_is_told_once_when_all_guests_have_waited() {
     assert_eq!(count.load(Ordering::SeqCst), 1);
     let never = Arc::new(AtomicUsize::new(0));
     let told = Arc::clone(&never);
-    assert!(matches!(run(host("").on_ready(move || drop(told.fetch_add(1, Ordering::SeqCst)))), Ok(0)));
+    let builder = host("").on_ready(move || {
+        told.fetch_add(1, Ordering::SeqCst);
+    });
+    assert!(matches!(run(builder), Ok(0)));
     assert_eq!(never.load(Ordering::SeqCst), 0);
 }
 

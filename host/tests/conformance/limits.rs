@@ -116,7 +116,7 @@ fn what_cannot_be_run_says_what_to_do() {
     let text = |text: &str| wat::parse_str(text).unwrap();
     let cases: [(Vec<u8>, &str); 7] = [
         (b"hello".to_vec(), "not WebAssembly"),
-        (b" (module)".to_vec(), "WebAssembly text"),
+        (b" (module".to_vec(), "its text is wrong in line 1, column 9"),
         (text("(component)"), "component"),
         (module("(func $main)")[..200].to_vec(), "damaged"),
         (text(r#"(module (import "env" "magic" (func)) (func (export "_start")))"#), "imports env.magic"),

@@ -90,14 +90,14 @@ fn a_worker_that_traps_is_started_anew_and_its_clients_wait_meanwhile() {
 
 #[test]
 fn a_worker_that_ends_by_itself_is_not_started_anew() {
-    let mut running = start("ends", &["--restart"]);
+    let running = start("ends", &["--restart"]);
     assert_eq!(ask(&running, b'x'), None);
     assert_eq!(running.finish().0, Some(7));
 }
 
 #[test]
 fn without_restart_the_others_go_on_and_the_first_failure_is_the_result() {
-    let mut running = start("remaining", &["--workers", "2"]);
+    let running = start("remaining", &["--workers", "2"]);
     assert_eq!(ask(&running, b't'), None);
     let answers: BTreeSet<_> = (0..4).map(|_| ask(&running, b'?')).collect();
     // One instance has answered all of them.
@@ -112,7 +112,7 @@ fn each_worker_has_limits_of_its_own() {
     let guest = program("own_limits", text);
     let guest = guest.to_str().unwrap();
     for workers in ["1", "3"] {
-        let mut running = Running::start(&["--workers", workers, "--max-memory", "800K", guest]);
+        let running = Running::start(&["--workers", workers, "--max-memory", "800K", guest]);
         assert_eq!(running.finish().0, Some(0));
     }
 }
