@@ -113,6 +113,10 @@ fn statistics_count_what_connections_move() {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(b"12345").unwrap();
     stream.read_exact(&mut [0; 3]).unwrap();
+    // The bytes arrive before the call that sends them has ended.
+    while statistics.workers()[0].sent_bytes == 0 {
+        thread::yield_now();
+    }
     let during = statistics.workers()[0];
     assert_eq!((during.connections_open, during.connections_accepted), (1, 1));
     assert_eq!((during.received_bytes, during.sent_bytes), (5, 3));
