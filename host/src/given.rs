@@ -48,11 +48,14 @@ impl Given {
     }
 }
 
+type ReadyWatcher = dyn Fn() + Send + Sync;
+type EndWatcher = dyn Fn(&WorkerEnd<'_>) + Send + Sync;
+
 /// Who wants to know what happens.
 #[derive(Clone, Default)]
 pub(crate) struct Watchers {
     /// All guests have waited for the first time.
-    pub(crate) ready: Option<Arc<dyn Fn() + Send + Sync>>,
+    pub(crate) ready: Option<Arc<ReadyWatcher>>,
     /// A worker's guest has ended.
-    pub(crate) end: Option<Arc<dyn Fn(&WorkerEnd<'_>) + Send + Sync>>,
+    pub(crate) end: Option<Arc<EndWatcher>>,
 }

@@ -50,7 +50,7 @@ pub(crate) struct Guest {
 impl Guest {
     /// Gives `descriptor` a number.
     pub(crate) fn open(&mut self, descriptor: Descriptor) -> Result<u32, Failure> {
-        self.memory_limit.add(DESCRIPTOR_BYTES).map_err(Failure::End)?;
+        self.memory_limit.keep(DESCRIPTOR_BYTES).map_err(Failure::End)?;
         let number = self.descriptors.insert(descriptor);
         self.waits.note_opened(number);
         Ok(number)
@@ -58,7 +58,7 @@ impl Guest {
 
     /// What the number `fd` stood for is about to be closed.
     pub(crate) fn note_closed(&mut self, fd: u32, closed: &Descriptor) {
-        self.memory_limit.remove(DESCRIPTOR_BYTES);
+        self.memory_limit.let_go(DESCRIPTOR_BYTES);
         if let Descriptor::Socket(socket) = closed
             && socket.role == Role::Stream
         {

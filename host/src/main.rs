@@ -6,6 +6,7 @@ mod descriptor_limit;
 mod logging;
 mod metrics;
 mod operation;
+mod progress;
 mod quantity;
 mod signals;
 mod systemd;
@@ -61,9 +62,9 @@ fn run(arguments: Run) -> Result<i32, Error> {
     if let Some(address) = &arguments.operation.metrics {
         metrics::serve(address, Arc::clone(&statistics))?;
     }
-    let profile = arguments.profile_file();
+    let (name, profile) = (arguments.module_name(), arguments.profile_file());
     let builder = arguments.builder(sockets).shutdown(request).on_ready(systemd::ready).on_end(tell_restart);
-    let host = builder.build()?;
+    let host = progress::told(&name, || builder.build())?;
     heeded.watch(statistics.get_or_init(|| host.statistics()).clone());
     for (fd, socket) in host.preopens() {
         match socket.name() {

@@ -42,6 +42,8 @@ pub(crate) struct Program {
     resolved: Option<InstancePre<Guest>>,
     unknown_imports: UnknownImports,
     entry: Entry,
+    /// What its instances take in this host, beside their memories and tables.
+    instance_bytes: usize,
 }
 
 impl Program {
@@ -57,12 +59,15 @@ impl Program {
         let name = code.name.clone();
         check_memory(&module).map_err(|reason| Error::ModuleUnfit { name: name.clone(), reason: reason.to_owned() })?;
         let entry = Entry::find(&name, &module, options.invocation, arguments)?;
+        let all = std::iter::once(code).chain(options.preloads.iter().map(|(_, code)| code));
+        let instance_bytes = all.map(Code::instance_bytes).sum();
         let compile = |(name, code): (String, Code)| Ok((name, code.compile_for(module.engine(), trusted)?));
         let preloads: Vec<_> = options.preloads.into_iter().map(compile).collect::<Result<_, Error>>()?;
         let mut linker = linker(module.engine())?;
         linker.allow_unknown_exports(options.allows_unknown_exports);
         let unknown_imports = options.unknown_imports;
-        let mut program = Program { name, module, preloads, linker, resolved: None, unknown_imports, entry };
+        let mut program =
+            Program { name, module, preloads, linker, resolved: None, unknown_imports, entry, instance_bytes };
         if program.preloads.is_empty() && unknown_imports == UnknownImports::Refused {
             let resolved = program.linker.instantiate_pre(&program.module);
             program.resolved = Some(resolved.map_err(|error| unlinked(&program.name, &error))?);
@@ -91,6 +96,7 @@ impl Program {
 
     /// Runs it to its end, with its exit code if it has one.
     pub(crate) fn run(&self, store: &mut Store<Guest>) -> wasmtime::Result<i32> {
+        store.data_mut().memory_limit.keep(self.instance_bytes)?;
         let instance = self.instantiate(store).map_err(|error| {
             // A start function has run, or a limit was hit.
             if error.is::<Trap>() || error.is::<Stop>() { error } else { error.context(NotStarted) }

@@ -126,6 +126,11 @@ impl Run {
         Ok(())
     }
 
+    /// What the program is called.
+    pub(crate) fn module_name(&self) -> String {
+        self.program.first().cloned().unwrap_or_default()
+    }
+
     /// Opens the sockets that the command line asks for.
     pub(crate) fn sockets(&self) -> Result<Vec<Preopen>, Error> {
         // First of all: what is opened here must not get a number that was promised and is not open.
