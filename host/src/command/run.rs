@@ -208,7 +208,7 @@ impl Run {
             builder = builder.restart();
         }
         if self.trace {
-            builder = builder.trace(|line| crate::say(line));
+            builder = builder.trace(crate::say);
         }
         builder.workers(self.workers)
     }

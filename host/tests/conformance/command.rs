@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
-const SELECTIO: &str = env!("CARGO_BIN_EXE_selectio");
+pub const SELECTIO: &str = env!("CARGO_BIN_EXE_selectio");
 
 /// Echoes what standard input and accepted connections send, waiting for all of
 /// them together; ends when standard input ends, with exit code 5.
@@ -131,12 +131,26 @@ impl Running {
     }
 }
 
+/// A guest of nothing but this text, in a file of its own.
+pub fn text_file(name: &str, text: &str) -> String {
+    let path = folder(name).join("guest.wat");
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Runs to the end: exit code, standard output, standard error.
+pub fn outcome(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = output(arguments);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
 fn output(arguments: &[&str]) -> Output {
     Command::new(SELECTIO).args(arguments).output().unwrap()
 }
 
 /// Runs to a failure: its exit code, and its one line.
-fn failure(arguments: &[&str]) -> (Option<i32>, String) {
+pub fn failure(arguments: &[&str]) -> (Option<i32>, String) {
     let output = output(arguments);
     let text = String::from_utf8(output.stderr).unwrap();
     (output.status.code(), text)

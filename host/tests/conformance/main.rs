@@ -16,8 +16,18 @@ mod sockets;
 #[cfg(target_os = "linux")]
 mod command;
 #[cfg(target_os = "linux")]
+mod invoke;
+#[cfg(target_os = "linux")]
 mod nagle;
+#[cfg(target_os = "linux")]
+mod precompiled;
+#[cfg(target_os = "linux")]
+mod refusals;
 #[cfg(target_os = "linux")]
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod std_guest;
+#[cfg(target_os = "linux")]
+mod traps;
+#[cfg(target_os = "linux")]
+mod wasmtime_options;
