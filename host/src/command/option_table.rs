@@ -93,6 +93,7 @@ const RECORD: &[Known] = &[];
 const WASM: &[Known] = &[
     no("async-stack-size", ASYNC),
     no("async-stack-zeroing", ASYNC),
+    no("concurrency-support", MODULES),
     no("shared-everything-threads", "Wasmtime doesn't run that proposal yet"),
     no("stack-switching", "this build of Wasmtime lacks that proposal"),
     no("wmemcheck", "this build of Wasmtime has no wmemcheck"),
