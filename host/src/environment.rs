@@ -3,8 +3,8 @@
 use crate::error::Error;
 use std::env;
 
-/// They tell a process of sockets that it has; the guest has others, or none.
-const ABOUT_SOCKETS: [&str; 3] = ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"];
+/// They tell this process of sockets that it has, and where its service manager listens; the guest has others, or none.
+const ABOUT_SOCKETS: [&str; 4] = ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "NOTIFY_SOCKET"];
 
 /// Puts the variables of this process before `variables`, but for those that are set there.
 pub(crate) fn inherit(variables: &mut Vec<(String, String)>) -> Result<(), Error> {

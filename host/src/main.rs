@@ -3,8 +3,12 @@
 mod command;
 #[cfg(unix)]
 mod descriptor_limit;
+mod logging;
+mod metrics;
+mod operation;
 mod quantity;
 mod signals;
+mod systemd;
 
 use command::{Command, CommandLine, Run};
 use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile, WorkerEnd};
@@ -44,21 +48,29 @@ fn tell(error: &Error) {
 }
 
 fn run(arguments: Run) -> Result<i32, Error> {
+    logging::start(&arguments.operation)?;
     #[cfg(unix)]
     descriptor_limit::raise();
     let request = ShutdownRequest::new();
     let files = Arc::default();
     let heeded = signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
     let sockets = open_sockets(&arguments, &files)?;
+    let statistics = Arc::default();
+    #[cfg(unix)]
+    signals::report::heed(Arc::clone(&statistics));
+    if let Some(address) = &arguments.operation.metrics {
+        metrics::serve(address, Arc::clone(&statistics))?;
+    }
     let profile = arguments.profile_file();
-    let host = arguments.builder(sockets).shutdown(request).on_end(tell_restart).build()?;
+    let builder = arguments.builder(sockets).shutdown(request).on_ready(systemd::ready).on_end(tell_restart);
+    let host = builder.build()?;
+    heeded.watch(statistics.get_or_init(|| host.statistics()).clone());
     for (fd, socket) in host.preopens() {
         match socket.name() {
             Some(name) => say(&format!("selectio: {socket} (fd {fd}, {name})")),
             None => say(&format!("selectio: {socket} (fd {fd})")),
         }
     }
-    heeded.watch(host.statistics());
     let result = host.run();
     if let Some(path) = profile
         && !matches!(result, Err(Error::Profile { .. }))

@@ -19,6 +19,7 @@ use crate::socket::Socket;
 use crate::stdio::Stdio;
 use crate::stop::StopHandle;
 use crate::waiting::Patience;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -140,6 +141,8 @@ impl Starter {
             counters: Arc::clone(counters),
             shutdown: channel.clone(),
             trace: given.trace.clone(),
+            shares_listeners: given.workers() > 1,
+            has_accepted: Cell::new(false),
             first_wait: Some(Box::new(move || starter.note_ready())),
             random_bytes_max: limits.random_bytes,
             is_alone: self.program.is_alone(),

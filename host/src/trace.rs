@@ -55,6 +55,11 @@ impl Trace {
         }
         (self.0)(&line);
     }
+
+    /// Tells of the call that has no result.
+    pub(crate) fn tell_exit(&self, worker: usize, code: u32) {
+        (self.0)(&format!("[{worker}] proc_exit(code={code})"));
+    }
 }
 
 fn is_address(name: &str) -> bool {

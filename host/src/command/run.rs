@@ -4,6 +4,7 @@ use super::profile::{Profile, profile};
 use super::results;
 use super::values::{Directory, Preload, Variable, directory, preload, variable};
 use super::wasmtime_options::WasmtimeOptions;
+use crate::operation::Operation;
 use crate::quantity;
 use clap::Args;
 use selectio_host::{Error, Host, HostBuilder, Preopen};
@@ -98,6 +99,9 @@ pub(crate) struct Run {
     /// Print each call of the program with its arguments and result
     #[arg(long, help_heading = "Operation")]
     trace: bool,
+
+    #[command(flatten)]
+    pub(crate) operation: Operation,
 
     #[command(flatten, next_help_heading = "Options of Wasmtime")]
     wasmtime: WasmtimeOptions,

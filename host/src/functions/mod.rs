@@ -13,7 +13,6 @@ mod socket;
 mod unstable;
 
 use crate::errno::Errno;
-use crate::error::Stop;
 use crate::guest::Guest;
 use crate::waiting::Failure;
 use wasmtime::{Linker, Result};
@@ -44,7 +43,6 @@ macro_rules! define {
 /// All functions that a guest can import.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
     for module in [PREVIEW1, UNSTABLE] {
-        linker.func_wrap(module, "proc_exit", |code: u32| -> Result<()> { Err(Stop::Exit(code).into()) })?;
         process::link(linker, module)?;
         clock::link(linker, module)?;
         poll::link(linker, module)?;

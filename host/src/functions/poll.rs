@@ -65,5 +65,6 @@ pub(super) fn wait<'a>(
     let set = guest.waits.followed();
     set.wait(&guest.clock, descriptors, patience)?;
     guest.counters.waits.add(1);
+    guest.has_accepted.set(false);
     Ok(set.events())
 }

@@ -3,6 +3,7 @@
 use super::define;
 use super::file::{forward, result_of};
 use crate::errno::Errno;
+use crate::error::Stop;
 use crate::guest::Guest;
 use crate::memory::LinearMemory;
 use crate::waiting::Failure;
@@ -15,10 +16,19 @@ pub(super) fn link(linker: &mut Linker<Guest>, module: &str) -> Result<()> {
     forward!(linker, module, otherwise BADF, direct args_sizes_get[](count: i32, size: i32));
     forward!(linker, module, otherwise BADF, direct environ_get[](variables: i32, buffer: i32));
     forward!(linker, module, otherwise BADF, direct environ_sizes_get[](count: i32, size: i32));
+    linker.func_wrap(module, "proc_exit", proc_exit)?;
     define!(linker, module, proc_raise(signal: u32));
     define!(linker, module, random_get(buffer: u32, length: u32));
     define!(linker, module, sched_yield());
     Ok(())
+}
+
+fn proc_exit(caller: Caller<'_, Guest>, code: u32) -> Result<()> {
+    let guest = caller.data();
+    if let Some(trace) = &guest.trace {
+        trace.tell_exit(guest.worker, code);
+    }
+    Err(Stop::Exit(code).into())
 }
 
 /// There are no signals within a guest.

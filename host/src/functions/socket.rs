@@ -50,7 +50,13 @@ fn sock_accept(
 }
 
 /// While connections are kept away, there is none, however long the guest waits.
+///
+/// A guest that shares its listeners gets one connection for each of its waits. If it took all that are there, those
+/// that come at once would all be with the worker that wakes first, for as long as they last.
 fn accept(guest: &Guest, listener: &Socket, nonblocking: bool) -> Result<Socket, Failure> {
+    if guest.shares_listeners && listener.nonblocking && guest.has_accepted.get() {
+        return Err(Errno::AGAIN.into());
+    }
     if let Some(shutdown) = &guest.shutdown
         && shutdown.keeps_connections_away()
     {
@@ -60,7 +66,9 @@ fn accept(guest: &Guest, listener: &Socket, nonblocking: bool) -> Result<Socket,
         // It tells nothing to a guest that has not asked for it.
         guest.patience.wait(shutdown.borrow(), Interest::READ)?;
     }
-    listener.accept(nonblocking, &guest.patience)
+    let accepted = listener.accept(nonblocking, &guest.patience)?;
+    guest.has_accepted.set(true);
+    Ok(accepted)
 }
 
 /// Peeking does not wait for all: what is there is enough for it.

@@ -2,6 +2,8 @@
 //! grace time, when a guest that was told has ended by itself, or has no connections any more after a SIGTERM.
 
 #[cfg(unix)]
+pub(crate) mod report;
+#[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
@@ -67,6 +69,7 @@ impl Ending {
                 Err(_) => return,
             }
         };
+        crate::systemd::stopping();
         let last = if self.grace.is_zero() { first } else { self.give_grace(first, statistics.as_ref(), events) };
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.iter().for_each(SocketFile::remove);

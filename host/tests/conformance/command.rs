@@ -80,7 +80,8 @@ impl Running {
         Running::spawn(command.args(["-c", script, SELECTIO]).args(arguments).stdin(OwnedFd::from(listener)))
     }
 
-    fn spawn(command: &mut Command) -> Running {
+    /// Starts a command line of the caller's own.
+    pub fn spawn(command: &mut Command) -> Running {
         let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = pipes.spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
@@ -106,11 +107,20 @@ impl Running {
         self.child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     }
 
-    /// Connects to the address in the last line.
-    pub fn connect(&self) -> TcpStream {
+    /// The address in the last line.
+    pub fn address(&self) -> String {
         let words = self.last_line.split_whitespace();
-        let address = words.skip_while(|word| *word != "on").nth(1).unwrap();
-        TcpStream::connect(address).unwrap()
+        words.skip_while(|word| *word != "on").nth(1).unwrap().to_owned()
+    }
+
+    /// Connects to it.
+    pub fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address()).unwrap()
+    }
+
+    /// Ends the guest's standard input.
+    pub fn end_input(&mut self) {
+        drop(self.child.stdin.take());
     }
 
     pub fn pid(&self) -> u32 {
@@ -266,7 +276,7 @@ fn a_unix_listener_serves_and_its_file_goes_away() {
     let mut stream = UnixStream::connect(&path).unwrap();
     stream.write_all(b"hello").unwrap();
     stream.read_exact(&mut [0; 5]).unwrap();
-    drop(running.child.stdin.take());
+    running.end_input();
     assert_eq!(running.finish().0, Some(5));
     assert!(!path.exists());
 }

@@ -3,6 +3,7 @@
 
 mod clocks;
 mod descriptors;
+mod embedding;
 mod functions;
 mod guest;
 mod hostile;
@@ -16,7 +17,15 @@ mod sockets;
 #[cfg(target_os = "linux")]
 mod command;
 #[cfg(target_os = "linux")]
+mod draining;
+#[cfg(target_os = "linux")]
+mod idle;
+#[cfg(target_os = "linux")]
 mod invoke;
+#[cfg(target_os = "linux")]
+mod log;
+#[cfg(target_os = "linux")]
+mod metrics;
 #[cfg(target_os = "linux")]
 mod nagle;
 #[cfg(target_os = "linux")]
@@ -28,6 +37,12 @@ mod shutdown;
 #[cfg(target_os = "linux")]
 mod std_guest;
 #[cfg(target_os = "linux")]
+mod supervisor;
+#[cfg(target_os = "linux")]
+mod trace;
+#[cfg(target_os = "linux")]
 mod traps;
 #[cfg(target_os = "linux")]
 mod wasmtime_options;
+#[cfg(target_os = "linux")]
+mod workers;
