@@ -48,14 +48,13 @@ impl Given {
     }
 }
 
-type ReadyWatcher = dyn Fn() + Send + Sync;
-type EndWatcher = dyn Fn(&WorkerEnd<'_>) + Send + Sync;
+type EndWatcher = Arc<dyn Fn(&WorkerEnd<'_>) + Send + Sync>;
 
 /// Who wants to know what happens.
 #[derive(Clone, Default)]
 pub(crate) struct Watchers {
     /// All guests have waited for the first time.
-    pub(crate) ready: Option<Arc<ReadyWatcher>>,
+    pub(crate) ready: Option<Arc<dyn Fn() + Send + Sync>>,
     /// A worker's guest has ended.
-    pub(crate) end: Option<Arc<EndWatcher>>,
+    pub(crate) end: Option<EndWatcher>,
 }

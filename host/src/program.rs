@@ -8,6 +8,8 @@ use crate::module::{Code, EngineSettings};
 use std::fmt;
 use wasmtime::{Engine, ExternType, Instance, InstancePre, Linker, Module, Store, Trap, UnknownImportError};
 
+const SHARED_MEMORY: &str = "it has a memory that threads could share; allow that with -W shared-memory=y";
+
 /// How a program's own module is loaded and linked, beside its code.
 #[derive(Default)]
 pub(crate) struct LinkOptions {
@@ -127,10 +129,14 @@ impl Program {
 
     /// Why no instance could be made.
     pub(crate) fn not_started(&self, error: &wasmtime::Error) -> Error {
-        match error.is::<UnknownImportError>() {
-            true => unlinked(&self.name, error),
-            false => Error::NotStarted { name: self.name.clone(), reason: one_line(error) },
+        if error.is::<UnknownImportError>() {
+            return unlinked(&self.name, error);
         }
+        let reason = match one_line(error) {
+            reason if reason.contains("shared memory support is disabled") => SHARED_MEMORY.to_owned(),
+            reason => reason,
+        };
+        Error::NotStarted { name: self.name.clone(), reason }
     }
 }
 

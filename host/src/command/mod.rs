@@ -107,7 +107,7 @@ fn help_asked_for(words: &[OsString]) -> Option<Table> {
     let (_, matches) = matches.subcommand()?;
     Table::ALL.into_iter().find_map(|(id, table)| {
         let mut values = matches.try_get_many::<OsString>(id).ok()??;
-        values.find_map(|value| table(value.to_str()?))
+        values.any(|value| value.to_str().is_some_and(option_table::is_help)).then_some(table)
     })
 }
 

@@ -21,11 +21,17 @@ mod draining;
 #[cfg(target_os = "linux")]
 mod idle;
 #[cfg(target_os = "linux")]
+mod invoke;
+#[cfg(target_os = "linux")]
 mod log;
 #[cfg(target_os = "linux")]
 mod metrics;
 #[cfg(target_os = "linux")]
 mod nagle;
+#[cfg(target_os = "linux")]
+mod precompiled;
+#[cfg(target_os = "linux")]
+mod refusals;
 #[cfg(target_os = "linux")]
 mod shutdown;
 #[cfg(target_os = "linux")]
@@ -34,5 +40,9 @@ mod std_guest;
 mod supervisor;
 #[cfg(target_os = "linux")]
 mod trace;
+#[cfg(target_os = "linux")]
+mod traps;
+#[cfg(target_os = "linux")]
+mod wasmtime_options;
 #[cfg(target_os = "linux")]
 mod workers;
