@@ -27,14 +27,11 @@ pub(crate) fn engine(interruptible: bool) -> Result<Engine, Error> {
 pub(crate) fn load(engine: &Engine, name: &str, bytes: &[u8]) -> Result<InstancePre<Guest>, Error> {
     let unfit = |reason: String| Error::ModuleUnfit { name: name.to_owned(), reason };
     recognize(bytes).map_err(|reason| unfit(reason.to_owned()))?;
-    let module = Module::from_binary(engine, bytes).map_err(|error| {
-        unfit(format!("it is damaged or uses what Wasmtime lacks ({}); build it again", error.root_cause()))
-    })?;
+    let module = Module::from_binary(engine, bytes).map_err(|error| unfit(refusal(&error.root_cause().to_string())))?;
     let mut linker = Linker::new(engine);
     functions::link(&mut linker)
         .map_err(|error| Error::Host { reason: format!("the host functions can't be set up: {error:#}") })?;
-    check_exports(&module).map_err(|reason| unfit(reason.to_owned()))?;
-    linker.instantiate_pre(&module).map_err(|error| {
+    let program = linker.instantiate_pre(&module).map_err(|error| {
         if let Some(unknown) = error.downcast_ref::<UnknownImportError>() {
             return Error::Import {
                 name: name.to_owned(),
@@ -45,7 +42,17 @@ pub(crate) fn load(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Instance
             "it imports a function with another signature than preview1 gives it ({error:#}); \
              build it for wasm32-wasip1, without extensions of other hosts"
         ))
-    })
+    })?;
+    check_exports(&module).map_err(|reason| unfit(reason.to_owned()))?;
+    Ok(program)
+}
+
+/// What is wrong with a module that Wasmtime does not take. Its text names the proposal where that is what is missing.
+fn refusal(reason: &str) -> String {
+    match ["proposal", "enabled", "disabled"].iter().any(|word| reason.contains(word)) {
+        true => format!("it uses a proposal that is off by default in Wasmtime ({reason}); build it without"),
+        false => format!("it is damaged ({reason}); build it again"),
+    }
 }
 
 /// What a program has to have: a start, and the memory that its calls are about.
@@ -58,9 +65,6 @@ fn check_exports(module: &Module) -> Result<(), &'static str> {
     match module.get_export("memory") {
         Some(ExternType::Memory(memory)) if memory.is_shared() => {
             Err("its memory is shared between threads (the proposal `threads`), which preview1 has no functions for")
-        }
-        Some(ExternType::Memory(memory)) if memory.is_64() => {
-            Err("its memory has 64-bit addresses (the proposal `memory64`); preview1 has 32-bit ones")
         }
         Some(ExternType::Memory(_)) => Ok(()),
         // It can run as long as it calls nothing.

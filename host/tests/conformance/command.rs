@@ -169,7 +169,7 @@ fn what_cannot_be_had_is_one_line_and_exit_code_1() {
         (&["--tcplisten", &taken, guest], "port 0 for any free one"),
         (&["--tcplisten", "a:b=127.0.0.1:0", guest], "without a colon"),
         (&["--tcpconnect", "127.0.0.1:1", guest], "start what shall listen"),
-        (&["--unixlisten", "/nowhere/at/all", guest], "a listener on /nowhere"),
+        (&["--unixlisten", "/nowhere/at/all", guest], "a listener on \"/nowhere/at/all\": "),
         (&["--dir", "/nowhere", guest], "the directory /nowhere"),
         (&["--listenfd", guest], "LISTEN_PID is not set"),
     ];

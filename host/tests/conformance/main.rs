@@ -10,6 +10,7 @@ mod limits;
 mod notes;
 mod other_host;
 mod poll;
+mod proposals;
 mod sockets;
 
 // These start the command and look at it from outside, with programs and files that Linux has.
