@@ -17,6 +17,8 @@ mod sockets;
 #[cfg(target_os = "linux")]
 mod command;
 #[cfg(target_os = "linux")]
+mod endings;
+#[cfg(target_os = "linux")]
 mod nagle;
 #[cfg(target_os = "linux")]
 mod shutdown;
