@@ -51,6 +51,7 @@
 //!   A failed descriptor is its own event's error, not the call's.
 
 mod builder;
+mod clean_line;
 mod clock;
 mod descriptors;
 mod errno;

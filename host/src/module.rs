@@ -33,10 +33,7 @@ pub(crate) fn load(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Instance
         .map_err(|error| Error::Host { reason: format!("the host functions can't be set up: {error:#}") })?;
     let program = linker.instantiate_pre(&module).map_err(|error| {
         if let Some(unknown) = error.downcast_ref::<UnknownImportError>() {
-            return Error::Import {
-                name: name.to_owned(),
-                import: format!("{}.{}", unknown.module().escape_debug(), unknown.name().escape_debug()),
-            };
+            return Error::Import { name: name.to_owned(), import: format!("{}.{}", unknown.module(), unknown.name()) };
         }
         unfit(format!(
             "it imports a function with another signature than preview1 gives it ({error:#}); \

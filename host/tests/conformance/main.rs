@@ -24,3 +24,7 @@ mod nagle;
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod std_guest;
+#[cfg(target_os = "linux")]
+mod texts;
+#[cfg(target_os = "linux")]
+mod unix_files;
