@@ -22,8 +22,6 @@ pub(crate) struct Guest {
     memory_bytes_max: Option<usize>,
     /// What all its memories and tables have together.
     memory_bytes: usize,
-    /// What they grew by last.
-    last_growth: usize,
     /// The guest's memory, looked up by name once.
     memory: Option<Memory>,
 }
@@ -44,7 +42,6 @@ impl Guest {
             deadline: Deadline::after(limits.time),
             memory_bytes_max: limits.memory_bytes,
             memory_bytes: 0,
-            last_growth: 0,
             memory: None,
         }
     }
@@ -77,40 +74,34 @@ impl Guest {
 }
 
 impl Guest {
-    /// Counts what a memory or a table grows by, and refuses it where all of them together may not have it.
+    /// Counts what a memory or a table grows by, and ends the guest where all of them together may not have it.
+    ///
+    /// What the system then has no room for stays counted: Wasmtime tells of growth that has failed, but also of some
+    /// that was never asked for here, and whoever took that back would let a guest have more than its limit.
     fn grow(&mut self, by: usize) -> Result<bool> {
         let bytes = self.memory_bytes.saturating_add(by);
         if self.memory_bytes_max.is_some_and(|limit| bytes > limit) {
             return Err(Stop::MemoryLimit.into());
         }
         self.memory_bytes = bytes;
-        self.last_growth = by;
         Ok(true)
-    }
-
-    /// What was counted last has not come: the system had no room for it.
-    fn take_back(&mut self) {
-        self.memory_bytes -= std::mem::take(&mut self.last_growth);
     }
 }
 
+/// Growth beyond the maximum that the guest has given itself fails, and is not counted.
 impl ResourceLimiter for Guest {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        self.grow(desired.saturating_sub(current))
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        match maximum.is_some_and(|maximum| desired > maximum) {
+            true => Ok(false),
+            false => self.grow(desired.saturating_sub(current)),
+        }
     }
 
-    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {
-        self.take_back();
-        Ok(())
-    }
-
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        // An entry is a pointer.
-        self.grow(desired.saturating_sub(current).saturating_mul(size_of::<usize>()))
-    }
-
-    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {
-        self.take_back();
-        Ok(())
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        match maximum.is_some_and(|maximum| desired > maximum) {
+            true => Ok(false),
+            // An entry is a pointer.
+            false => self.grow(desired.saturating_sub(current).saturating_mul(size_of::<usize>())),
+        }
     }
 }

@@ -7,6 +7,7 @@ mod functions;
 mod guest;
 mod hostile;
 mod limits;
+mod memory_limit;
 mod notes;
 mod other_host;
 mod poll;
