@@ -52,6 +52,7 @@
 
 mod backtrace;
 mod builder;
+mod clean_line;
 mod clock;
 mod core_dump;
 mod counters;

@@ -158,15 +158,13 @@ fn linker(engine: &Engine) -> Result<Linker<Guest>, Error> {
     Ok(linker)
 }
 
-/// The functions of preview1 take 32-bit addresses in memory that nobody else changes meanwhile.
+/// The functions of preview1 work on memory that nobody else changes meanwhile. Their addresses have 32 bits, also where
+/// those of the program have 64.
 fn check_memory(module: &Module) -> Result<(), &'static str> {
     let uses_preview1 = module.imports().any(|import| import.module().starts_with("wasi_"));
     match module.get_export("memory") {
         Some(ExternType::Memory(memory)) if memory.is_shared() && uses_preview1 => {
             Err("its memory is shared between threads (the proposal `threads`), which preview1 has no functions for")
-        }
-        Some(ExternType::Memory(memory)) if memory.is_64() && uses_preview1 => {
-            Err("its memory has 64-bit addresses (the proposal `memory64`); preview1 has 32-bit ones")
         }
         _ => Ok(()),
     }
@@ -174,7 +172,7 @@ fn check_memory(module: &Module) -> Result<(), &'static str> {
 
 fn unlinked(name: &str, error: &wasmtime::Error) -> Error {
     if let Some(unknown) = error.downcast_ref::<UnknownImportError>() {
-        let import = format!("{}.{}", unknown.module().escape_debug(), unknown.name().escape_debug());
+        let import = format!("{}.{}", unknown.module(), unknown.name());
         return Error::Import { name: name.to_owned(), import };
     }
     let reason = format!(

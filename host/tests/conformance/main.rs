@@ -8,9 +8,11 @@ mod functions;
 mod guest;
 mod hostile;
 mod limits;
+mod memory_limit;
 mod notes;
 mod other_host;
 mod poll;
+mod proposals;
 mod sockets;
 
 // These start the command and look at it from outside, with programs and files that Linux has.
@@ -18,6 +20,8 @@ mod sockets;
 mod command;
 #[cfg(target_os = "linux")]
 mod draining;
+#[cfg(target_os = "linux")]
+mod endings;
 #[cfg(target_os = "linux")]
 mod idle;
 #[cfg(target_os = "linux")]
@@ -39,9 +43,13 @@ mod std_guest;
 #[cfg(target_os = "linux")]
 mod supervisor;
 #[cfg(target_os = "linux")]
+mod texts;
+#[cfg(target_os = "linux")]
 mod trace;
 #[cfg(target_os = "linux")]
 mod traps;
+#[cfg(target_os = "linux")]
+mod unix_files;
 #[cfg(target_os = "linux")]
 mod wasmtime_options;
 #[cfg(target_os = "linux")]
