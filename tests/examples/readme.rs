@@ -20,7 +20,7 @@ const COMMANDS: [&str; 8] = [
     "printf 'world\\n' | nc -N 127.0.0.1 7000",
     "cargo xtask serve chat",
     "cargo xtask serve chat --wasm",
-    "cargo run --release --package selectio-host -- run --help",
+    "cargo run --package selectio-host -- run --help",
 ];
 
 fn read(path: &str) -> String {

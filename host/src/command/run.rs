@@ -68,7 +68,7 @@ pub(crate) struct Run {
     #[arg(long, help_heading = "Sockets")]
     nagle: bool,
 
-    /// End the program when it asks for more memory (bytes, or with K, M, G)
+    /// End the program when it asks for more memory (bytes, or with K, M, G), of each worker
     #[arg(long, value_name = "SIZE", value_parser = quantity::size, help_heading = "Limits")]
     max_memory: Option<usize>,
 
@@ -76,11 +76,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     max_sockets: Option<usize>,
 
-    /// End the program after a time (seconds, or with ms, s, m, h)
+    /// End the program after a time (seconds, or with ms, s, m, h); compiling it doesn't count
     #[arg(long, value_name = "TIME", value_parser = quantity::time_limit, help_heading = "Limits")]
     timeout: Option<Duration>,
 
-    /// Give a program that is told of a signal this long to end; 0: end it at once
+    /// Give a program that is to end this long for it; 0: end it at once
     #[arg(long, value_name = "TIME", value_parser = quantity::time, default_value = "10s", help_heading = "Limits")]
     pub(crate) grace: Duration,
 
