@@ -153,19 +153,22 @@ fn wasi_option(text: &str) -> Result<WasiOption, String> {
 }
 
 impl Run {
-    /// Opens the sockets that the command line asks for.
-    pub(crate) fn sockets(&self) -> Result<Vec<Preopen>, Error> {
-        let mut inherited = self.inherited;
+    /// The sockets that were passed to this process. To be called first of all: what this process opens itself must not
+    /// get a number that was promised and is not open.
+    pub(crate) fn passed_sockets(&self) -> Result<Vec<Preopen>, Error> {
+        let asked = self.inherited || self.wasi_options.iter().any(|option| matches!(option, WasiOption::ListenFd));
+        if asked { Preopen::inherited() } else { Ok(Vec::new()) }
+    }
+
+    /// Opens the sockets that the command line asks for, before those that were passed.
+    pub(crate) fn sockets(&self, passed: Vec<Preopen>) -> Result<Vec<Preopen>, Error> {
         let mut tcp_listeners = self.tcp_listeners.clone();
         for option in &self.wasi_options {
             match option {
                 WasiOption::TcpListen(address) => tcp_listeners.push(address.clone()),
-                WasiOption::ListenFd => inherited = true,
-                WasiOption::Preview1 => {}
+                WasiOption::ListenFd | WasiOption::Preview1 => {}
             }
         }
-        // First of all: what is opened here must not get a number that was promised and is not open.
-        let passed = if inherited { Preopen::inherited()? } else { Vec::new() };
         let mut sockets = Vec::new();
         for listener in &tcp_listeners {
             sockets.push(open(listener, Preopen::tcp_listener)?);

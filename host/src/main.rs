@@ -27,10 +27,11 @@ fn main() -> ExitCode {
 fn run(arguments: command_line::Run) -> Result<i32, Error> {
     #[cfg(unix)]
     descriptor_limit::raise();
+    let passed = arguments.passed_sockets()?;
     let request = ShutdownRequest::new()?;
     let files = Arc::default();
     signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
-    let sockets = open_sockets(&arguments, &files)?;
+    let sockets = open_sockets(&arguments, passed, &files)?;
     let host = arguments.builder(sockets).shutdown(request).build()?;
     for (fd, socket) in host.preopens() {
         match socket.name() {
@@ -45,9 +46,13 @@ fn run(arguments: command_line::Run) -> Result<i32, Error> {
 }
 
 /// A signal that comes meanwhile ends the process when the files of all listeners are known.
-fn open_sockets(arguments: &command_line::Run, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
+fn open_sockets(
+    arguments: &command_line::Run,
+    passed: Vec<Preopen>,
+    files: &Mutex<Vec<SocketFile>>,
+) -> Result<Vec<Preopen>, Error> {
     let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-    let sockets = arguments.sockets()?;
+    let sockets = arguments.sockets(passed)?;
     files.extend(sockets.iter().filter_map(Preopen::file).cloned());
     Ok(sockets)
 }

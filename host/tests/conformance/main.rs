@@ -22,6 +22,8 @@ mod endings;
 #[cfg(target_os = "linux")]
 mod nagle;
 #[cfg(target_os = "linux")]
+mod not_started;
+#[cfg(target_os = "linux")]
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod std_guest;
