@@ -2,8 +2,9 @@
 
 use crate::quantity;
 use clap::{Args, Parser, Subcommand};
-use selectio_host::{Error, Host, HostBuilder, Preopen};
+use selectio_host::{Error, Host, HostBuilder, Preopen, SocketFile};
 use std::env::{self, VarError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Runs WASI preview1 programs with sockets that the host opens for them.
@@ -160,8 +161,9 @@ impl Run {
         if asked { Preopen::inherited() } else { Ok(Vec::new()) }
     }
 
-    /// Opens the sockets that the command line asks for, before those that were passed.
-    pub(crate) fn sockets(&self, passed: Vec<Preopen>) -> Result<Vec<Preopen>, Error> {
+    /// Opens the sockets that the command line asks for, before those that were passed. The files of Unix listeners get
+    /// into `files` with nobody looking in between; to connect may take minutes, so that is not done meanwhile.
+    pub(crate) fn sockets(&self, passed: Vec<Preopen>, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
         let mut tcp_listeners = self.tcp_listeners.clone();
         for option in &self.wasi_options {
             match option {
@@ -174,7 +176,10 @@ impl Run {
             sockets.push(open(listener, Preopen::tcp_listener)?);
         }
         for listener in &self.unix_listeners {
-            sockets.push(open(listener, |path| Preopen::unix_listener(path))?);
+            let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+            let socket = open(listener, |path| Preopen::unix_listener(path))?;
+            files.extend(socket.file().cloned());
+            sockets.push(socket);
         }
         for stream in &self.tcp_streams {
             sockets.push(open(stream, Preopen::tcp_stream)?);

@@ -7,10 +7,10 @@ mod quantity;
 mod signals;
 
 use command_line::{Command, CommandLine};
-use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile};
+use selectio_host::{Error, ShutdownRequest, SocketFile};
 use signals::Ending;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 fn main() -> ExitCode {
     let Command::Run(arguments) = CommandLine::read().command;
@@ -31,7 +31,7 @@ fn run(arguments: command_line::Run) -> Result<i32, Error> {
     let request = ShutdownRequest::new()?;
     let files = Arc::default();
     signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
-    let sockets = open_sockets(&arguments, passed, &files)?;
+    let sockets = arguments.sockets(passed, &files)?;
     let host = arguments.builder(sockets).shutdown(request).build()?;
     for (fd, socket) in host.preopens() {
         match socket.name() {
@@ -43,16 +43,4 @@ fn run(arguments: command_line::Run) -> Result<i32, Error> {
     // A program that was left in a call of the system still has its listeners.
     files.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(SocketFile::remove);
     result
-}
-
-/// A signal that comes meanwhile ends the process when the files of all listeners are known.
-fn open_sockets(
-    arguments: &command_line::Run,
-    passed: Vec<Preopen>,
-    files: &Mutex<Vec<SocketFile>>,
-) -> Result<Vec<Preopen>, Error> {
-    let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-    let sockets = arguments.sockets(passed)?;
-    files.extend(sockets.iter().filter_map(Preopen::file).cloned());
-    Ok(sockets)
 }

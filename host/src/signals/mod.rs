@@ -20,7 +20,7 @@ use windows::pass_on;
 /// What a signal does to this process.
 pub(crate) struct Ending {
     /// Removed at the end. There is nothing else to undo: no terminal setting or flag of a descriptor was changed.
-    /// Locked while listeners are opened, so that the end waits until each file is in here.
+    /// Locked while a listener is opened, so that the end waits until its file is in here.
     pub(crate) files: Arc<Mutex<Vec<SocketFile>>>,
     /// Tells the guest.
     pub(crate) request: ShutdownRequest,
