@@ -12,11 +12,11 @@ mod signals;
 mod systemd;
 
 use command::{Command, CommandLine, Run};
-use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile, WorkerEnd};
+use selectio_host::{Error, ShutdownRequest, SocketFile, WorkerEnd};
 use signals::Ending;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 fn main() -> ExitCode {
     let result = match CommandLine::read().command {
@@ -49,13 +49,14 @@ fn tell(error: &Error) {
 }
 
 fn run(arguments: Run) -> Result<i32, Error> {
+    let passed = arguments.passed_sockets()?;
     logging::start(&arguments.operation)?;
     #[cfg(unix)]
     descriptor_limit::raise();
     let request = ShutdownRequest::new();
     let files = Arc::default();
     let heeded = signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
-    let sockets = open_sockets(&arguments, &files)?;
+    let sockets = arguments.sockets(passed, &files)?;
     let statistics = Arc::default();
     #[cfg(unix)]
     signals::report::heed(Arc::clone(&statistics));
@@ -81,14 +82,6 @@ fn run(arguments: Run) -> Result<i32, Error> {
     // A program that was left in a call of the system still has its listeners.
     files.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(SocketFile::remove);
     result
-}
-
-/// A signal that comes meanwhile ends the process when the files of all listeners are known.
-fn open_sockets(arguments: &Run, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
-    let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-    let sockets = arguments.sockets()?;
-    files.extend(sockets.iter().filter_map(Preopen::file).cloned());
-    Ok(sockets)
 }
 
 /// How the last guest has ended is told at the end.

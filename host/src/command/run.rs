@@ -7,9 +7,10 @@ use super::wasmtime_options::WasmtimeOptions;
 use crate::operation::Operation;
 use crate::quantity;
 use clap::Args;
-use selectio_host::{Error, Host, HostBuilder, Preopen};
+use selectio_host::{Error, Host, HostBuilder, Preopen, SocketFile};
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What `selectio run` is told.
@@ -131,17 +132,25 @@ impl Run {
         self.program.first().cloned().unwrap_or_default()
     }
 
-    /// Opens the sockets that the command line asks for.
-    pub(crate) fn sockets(&self) -> Result<Vec<Preopen>, Error> {
-        // First of all: what is opened here must not get a number that was promised and is not open.
-        let is_inherited = self.inherited || self.wasmtime.inherits_sockets();
-        let passed = if is_inherited { Preopen::inherited()? } else { Vec::new() };
+    /// The sockets that were passed to this process. To be called first of all: what this process opens itself must not
+    /// get a number that was promised and is not open.
+    pub(crate) fn passed_sockets(&self) -> Result<Vec<Preopen>, Error> {
+        let asked = self.inherited || self.wasmtime.inherits_sockets();
+        if asked { Preopen::inherited() } else { Ok(Vec::new()) }
+    }
+
+    /// Opens the sockets that the command line asks for, before those that were passed. The files of Unix listeners get
+    /// into `files` with nobody looking in between; to connect may take minutes, so that is not done meanwhile.
+    pub(crate) fn sockets(&self, passed: Vec<Preopen>, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
         let mut sockets = Vec::new();
         for listener in self.tcp_listeners.iter().chain(self.wasmtime.tcp_listeners()) {
             sockets.push(open(listener, Preopen::tcp_listener)?);
         }
         for listener in &self.unix_listeners {
-            sockets.push(open(listener, |path| Preopen::unix_listener(path))?);
+            let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+            let socket = open(listener, |path| Preopen::unix_listener(path))?;
+            files.extend(socket.file().cloned());
+            sockets.push(socket);
         }
         for stream in &self.tcp_streams {
             sockets.push(open(stream, Preopen::tcp_stream)?);

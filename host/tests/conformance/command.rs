@@ -155,6 +155,15 @@ pub fn outcome(arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
+/// Also where a check fails before its end.
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It fails for one that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn output(arguments: &[&str]) -> Output {
     Command::new(SELECTIO).args(arguments).output().unwrap()
 }

@@ -33,6 +33,8 @@ mod metrics;
 #[cfg(target_os = "linux")]
 mod nagle;
 #[cfg(target_os = "linux")]
+mod not_started;
+#[cfg(target_os = "linux")]
 mod precompiled;
 #[cfg(target_os = "linux")]
 mod refusals;

@@ -8,17 +8,20 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use std::fmt::Write;
 use std::fs;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 const SPINS: &str = "(func $main (loop $again (br $again)))";
 
-/// The command, ended with exit code 124 if it hangs.
+/// The command, ended with exit code 137 if it hangs.
 fn run_in_time(arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new("timeout");
-    let output = command.args(["60", env!("CARGO_BIN_EXE_selectio"), "run"]).args(arguments).output().unwrap();
+    let output =
+        command.args(["--signal=KILL", "60", env!("CARGO_BIN_EXE_selectio"), "run"]).args(arguments).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
@@ -166,6 +169,31 @@ fn a_signal_before_the_program_runs_removes_the_file() {
         assert_eq!(running.finish().0, Some(code), "{signal}");
         assert!(!socket.exists(), "{signal}");
     }
+}
+
+/// Nobody accepts there, and there is no room for one more who waits: connecting takes minutes.
+#[test]
+fn a_signal_while_the_host_connects_ends_it_and_removes_the_file() {
+    let guest = program("ended_connecting", SPINS);
+    let socket = guest.with_file_name("socket");
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let connect = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.connect_timeout(&address, Duration::from_millis(200)).map(|()| socket)
+    };
+    let _waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).collect();
+    let address = address.as_socket().unwrap().to_string();
+    let socket_text = socket.to_str().unwrap();
+    let running = Running::start(&["--unixlisten", socket_text, "--tcpconnect", &address, guest.to_str().unwrap()]);
+    while !socket.exists() {
+        std::thread::yield_now();
+    }
+    running.signal("INT");
+    assert_eq!(running.finish().0, Some(130));
+    assert!(!socket.exists());
 }
 
 #[test]
