@@ -4,6 +4,7 @@ use crate::clock::MonotonicClock;
 use crate::counters::Counters;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::error::Stop;
+use crate::fellow_workers::FellowWorkers;
 use crate::memory::LinearMemory;
 use crate::memory_limit::MemoryLimit;
 use crate::poll::Waits;
@@ -11,7 +12,6 @@ use crate::shutdown::Channel;
 use crate::socket::{Role, Socket};
 use crate::trace::Trace;
 use crate::waiting::{Failure, Patience};
-use std::cell::Cell;
 use std::sync::Arc;
 use wasmtime::{AsContextMut, Caller, Extern, Memory};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -34,10 +34,8 @@ pub(crate) struct Guest {
     pub(crate) counters: Arc<Counters>,
     pub(crate) shutdown: Option<Arc<Channel>>,
     pub(crate) trace: Option<Trace>,
-    /// Other workers have the same listeners.
-    pub(crate) shares_listeners: bool,
-    /// It has accepted a connection since its last wait.
-    pub(crate) has_accepted: Cell<bool>,
+    /// Those that have the same listeners, if there are any.
+    pub(crate) fellow_workers: Option<FellowWorkers>,
     /// To be called when the guest waits for the first time.
     pub(crate) first_wait: Option<Box<dyn FnOnce() + Send>>,
     pub(crate) random_bytes_max: Option<u64>,

@@ -60,6 +60,7 @@ mod descriptors;
 mod environment;
 mod errno;
 mod error;
+mod fellow_workers;
 mod functions;
 mod given;
 mod guest;

@@ -64,7 +64,7 @@ fn run(arguments: Run) -> Result<i32, Error> {
         metrics::serve(address, Arc::clone(&statistics))?;
     }
     let (name, profile) = (arguments.module_name(), arguments.profile_file());
-    let builder = arguments.builder(sockets).shutdown(request).on_ready(systemd::ready).on_end(tell_restart);
+    let builder = arguments.builder(sockets).shutdown(request).on_ready(systemd::ready).on_end(tell_end);
     let host = progress::told(&name, || builder.build())?;
     heeded.watch(statistics.get_or_init(|| host.statistics()).clone());
     for (fd, socket) in host.preopens() {
@@ -85,9 +85,14 @@ fn run(arguments: Run) -> Result<i32, Error> {
 }
 
 /// How the last guest has ended is told at the end.
-fn tell_restart(end: &WorkerEnd<'_>) {
-    if let (Err(error), Some(pause)) = (end.result, end.restarts_after) {
-        say(&format!("selectio: worker {}: {error}; it is started anew in {pause:?}", end.worker));
+fn tell_end(end: &WorkerEnd<'_>) {
+    let (worker, others) = (end.worker, end.others);
+    match (end.result, end.restarts_after) {
+        (Err(error), Some(pause)) => {
+            say(&format!("selectio: worker {worker}: {error}; it is started anew in {pause:?}"))
+        }
+        (Err(error), None) if others > 0 => say(&format!("selectio: worker {worker}: {error}; {others} go on")),
+        _ => {}
     }
 }
 
