@@ -55,11 +55,11 @@ fn run(arguments: Run) -> Result<i32, Error> {
     descriptor_limit::raise();
     let request = ShutdownRequest::new();
     let files = Arc::default();
-    let heeded = signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
+    let heeded = signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace })?;
     let sockets = arguments.sockets(passed, &files)?;
     let statistics = Arc::default();
     #[cfg(unix)]
-    signals::report::heed(Arc::clone(&statistics));
+    signals::report::heed(Arc::clone(&statistics))?;
     if let Some(address) = &arguments.operation.metrics {
         metrics::serve(address, Arc::clone(&statistics))?;
     }

@@ -30,6 +30,8 @@ pub(crate) struct MemoryLimit {
     tables_max: usize,
     instances_max: usize,
     traps_on_grow_failure: bool,
+    /// It has wanted more, which ends it.
+    is_exceeded: bool,
     counters: Arc<Counters>,
 }
 
@@ -46,8 +48,15 @@ impl MemoryLimit {
             tables_max: limits.tables.unwrap_or(COUNT_MAX),
             instances_max: limits.instances.unwrap_or(COUNT_MAX),
             traps_on_grow_failure: limits.traps_on_grow_failure,
+            is_exceeded: false,
             counters,
         }
+    }
+
+    /// Whether the guest has ended for it. Wasmtime doesn't always say so: a heap of collected objects that may not grow
+    /// is a trap to it.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.is_exceeded
     }
 
     /// Counts what this host keeps from now on, and ends the guest where all together may not be so much.
@@ -74,6 +83,7 @@ impl MemoryLimit {
     fn set(&mut self, own_bytes: usize, host_bytes: usize) -> Result<()> {
         let counted = own_bytes.saturating_add(host_bytes.saturating_sub(HOST_BYTES_FREE));
         if self.bytes_max.is_some_and(|limit| counted > limit) {
+            self.is_exceeded = true;
             return Err(Stop::MemoryLimit.into());
         }
         (self.own_bytes, self.host_bytes) = (own_bytes, host_bytes);

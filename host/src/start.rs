@@ -184,6 +184,9 @@ impl Starter {
         if let Some(&stop) = error.downcast_ref::<Stop>() {
             return self.ended_by(stop);
         }
+        if store.data().memory_limit.is_exceeded() {
+            return self.ended_by(Stop::MemoryLimit);
+        }
         if error.is::<NotStarted>() {
             return Err(self.program.not_started(error));
         }

@@ -8,7 +8,7 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-use selectio_host::{ShutdownRequest, Signal, SocketFile, Statistics};
+use selectio_host::{Error, ShutdownRequest, Signal, SocketFile, Statistics};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -42,12 +42,20 @@ enum Event {
 }
 
 /// Starts to wait for the signals, in threads of their own: guests have others.
-pub(crate) fn heed(ending: Ending) -> Heeded {
+///
+/// # Errors
+/// The system has no room for a thread.
+pub(crate) fn heed(ending: Ending) -> Result<Heeded, Error> {
     let (sender, events) = mpsc::channel();
     let to = sender.clone();
-    pass_on(move |signal| to.send(Event::Came(signal)).is_ok());
-    thread::spawn(move || ending.wait(&events));
-    Heeded(sender)
+    pass_on(move |signal| to.send(Event::Came(signal)).is_ok())?;
+    start_thread("signals", move || ending.wait(&events))?;
+    Ok(Heeded(sender))
+}
+
+fn start_thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    let started = thread::Builder::new().name(name.to_owned()).spawn(run);
+    started.map(drop).map_err(|error| Error::Host { reason: format!("no thread can be started for {name}: {error}") })
 }
 
 impl Heeded {
