@@ -1,24 +1,44 @@
 //! Saying what to run, and with what.
 
+use crate::environment;
 use crate::error::Error;
-use crate::module;
+use crate::given::{Directory, Given};
+use crate::host::Host;
+use crate::invoke::Invocation;
+use crate::module::{EngineSettings, Source};
 use crate::preopen::Preopen;
-use crate::run::{Directory, Given, Host};
+use crate::profile::GuestProfile;
+use crate::program::{LinkOptions, Program, UnknownImports};
 use crate::shutdown::ShutdownRequest;
-use std::path::{Path, PathBuf};
+use crate::stdio::Output;
+use crate::stop::StopHandle;
+use crate::trace::Trace;
+use crate::workers::WorkerEnd;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use wasmtime::{Config, Val};
 
-/// Where the program comes from.
-enum Source {
-    File(PathBuf),
-    Bytes { name: String, bytes: Vec<u8> },
-}
+/// Of a thread that a guest runs on: what main threads usually have.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
+const NOT_SHARED: &str = "several workers can share listeners, and no connection: give it to one worker alone";
+
+const NOT_PROFILED: &str = "samples are taken of one program: give it one worker";
 
 /// Everything that a guest is given; made by [`Host::builder`].
 #[derive(Default)]
 pub struct HostBuilder {
     source: Option<Source>,
+    preopens: Vec<Preopen>,
     given: Given,
+    engine_config: Option<Config>,
+    argument_0: Option<String>,
+    inherits_environment: bool,
+    preloads: Vec<(String, PathBuf)>,
+    link_options: LinkOptions,
 }
 
 impl Host {
@@ -61,19 +81,39 @@ impl HostBuilder {
         self
     }
 
+    /// Argument 0 of the guest, in place of the name of its module.
+    pub fn argv0(mut self, name: impl Into<String>) -> HostBuilder {
+        self.argument_0 = Some(name.into());
+        self
+    }
+
+    /// Passes on all variables of this process's environment; [`HostBuilder::env`] has precedence. Those that tell a
+    /// process of its sockets are left out: the guest's own are others.
+    pub fn inherit_env(mut self) -> HostBuilder {
+        self.inherits_environment = true;
+        self
+    }
+
     /// A directory that the guest may use, and its name there.
     pub fn directory(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> HostBuilder {
-        self.given.directories.push(Directory { host: host.into(), guest: guest.into() });
+        self.given.directories.push(Directory { host: host.into(), guest: guest.into(), is_read_only: false });
+        self
+    }
+
+    /// A directory that the guest may read and not change, and its name there.
+    pub fn directory_read_only(mut self, host: impl Into<PathBuf>, guest: impl Into<String>) -> HostBuilder {
+        self.given.directories.push(Directory { host: host.into(), guest: guest.into(), is_read_only: true });
         self
     }
 
     /// A socket for the guest; the first has the number 3 there, the next 4.
     pub fn preopen(mut self, socket: Preopen) -> HostBuilder {
-        self.given.preopens.push(socket);
+        self.preopens.push(socket);
         self
     }
 
-    /// The most memory that the guest may have, in bytes; asking for more ends it.
+    /// The most memory that the guest may have, in bytes: all its memories and tables together, and what this host keeps
+    /// for it. Asking for more ends it.
     pub fn max_memory(mut self, bytes: usize) -> HostBuilder {
         self.given.limits.memory_bytes = Some(bytes);
         self
@@ -86,38 +126,250 @@ impl HostBuilder {
         self
     }
 
-    /// The longest that the guest may run; then it is ended.
+    /// The longest that the guest may run; then it is ended. Compiling it doesn't count.
     pub fn timeout(mut self, limit: Duration) -> HostBuilder {
         self.given.limits.time = Some(limit);
         self
     }
 
-    /// Lets the guest know when it shall end: it finds `request` under the number
-    /// [`SHUTDOWN_FD`](crate::SHUTDOWN_FD), which is not open otherwise.
+    /// Ends connections of the guest on which nothing has moved for so long: it finds that the peer is gone.
+    pub fn idle_timeout(mut self, limit: Duration) -> HostBuilder {
+        self.given.limits.idle = Some(limit);
+        self
+    }
+
+    /// What the guest writes to its standard output goes here, in place of the process's own. Writing takes place on
+    /// the guest's thread.
+    pub fn stdout(mut self, writer: impl Write + Send + 'static) -> HostBuilder {
+        self.given.output = Output::Writer(Arc::new(Mutex::new(writer)));
+        self
+    }
+
+    /// As [`Self::stdout`], for its standard error.
+    pub fn stderr(mut self, writer: impl Write + Send + 'static) -> HostBuilder {
+        self.given.error_output = Output::Writer(Arc::new(Mutex::new(writer)));
+        self
+    }
+
+    /// The guest's standard input is at its end, in place of being the process's own.
+    pub fn no_stdin(mut self) -> HostBuilder {
+        self.given.has_no_input = true;
+        self
+    }
+
+    /// How many guests run this program, each in a thread of its own with a memory and limits of its own, all with
+    /// the same sockets: whoever accepts first has the connection. Connected streams can't be shared so.
+    pub fn workers(mut self, count: NonZeroUsize) -> HostBuilder {
+        self.given.further_workers = count.get() - 1;
+        self
+    }
+
+    /// Starts a guest anew that has trapped or wanted more memory than it may have: after 100 ms, and after twice the
+    /// time whenever it fails again soon, up to 10 s. Connections to its listeners wait meanwhile.
+    pub fn restart(mut self) -> HostBuilder {
+        self.given.is_restarted = true;
+        self
+    }
+
+    /// Asks the guests to end: each finds it under the number [`SHUTDOWN_FD`](crate::SHUTDOWN_FD), which is not open
+    /// otherwise.
     pub fn shutdown(mut self, request: ShutdownRequest) -> HostBuilder {
         self.given.shutdown = Some(request);
+        self
+    }
+
+    /// Lets the guests be ended at once, by `handle`. They look at every loop whether that is so, which costs a little.
+    pub fn stop(mut self, handle: StopHandle) -> HostBuilder {
+        self.given.stop = Some(handle);
+        self
+    }
+
+    /// Tells of each call of the guest, in one line with its arguments and result, when it has ended.
+    pub fn trace(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> HostBuilder {
+        self.given.trace = Some(Trace(Arc::new(tell)));
+        self
+    }
+
+    /// Called once, when all guests have waited in `poll_oneoff` for the first time: they serve.
+    pub fn on_ready(mut self, tell: impl Fn() + Send + Sync + 'static) -> HostBuilder {
+        self.given.watchers.ready = Some(Arc::new(tell));
+        self
+    }
+
+    /// Called whenever a guest has ended.
+    pub fn on_end(mut self, tell: impl Fn(&WorkerEnd<'_>) + Send + Sync + 'static) -> HostBuilder {
+        self.given.watchers.end = Some(Arc::new(tell));
+        self
+    }
+
+    /// The most that each memory of the guest may have, in bytes; growing beyond it fails in the guest.
+    pub fn max_memory_size(mut self, bytes: usize) -> HostBuilder {
+        self.given.limits.one_memory_bytes = Some(bytes);
+        self
+    }
+
+    /// The most elements that each table of the guest may have; growing beyond it fails in the guest.
+    pub fn max_table_elements(mut self, count: usize) -> HostBuilder {
+        self.given.limits.table_elements = Some(count);
+        self
+    }
+
+    /// The most memories that the guest may have, with those of modules loaded before it.
+    pub fn max_memories(mut self, count: usize) -> HostBuilder {
+        self.given.limits.memories = Some(count);
+        self
+    }
+
+    /// The most tables that the guest may have, with those of modules loaded before it.
+    pub fn max_tables(mut self, count: usize) -> HostBuilder {
+        self.given.limits.tables = Some(count);
+        self
+    }
+
+    /// The most instances: the guest is one, each module loaded before it another one.
+    pub fn max_instances(mut self, count: usize) -> HostBuilder {
+        self.given.limits.instances = Some(count);
+        self
+    }
+
+    /// Makes growing a memory or a table beyond a limit a trap.
+    pub fn trap_on_grow_failure(mut self) -> HostBuilder {
+        self.given.limits.traps_on_grow_failure = true;
+        self
+    }
+
+    /// The most that the guest may compute, in Wasmtime's units: about one for each instruction. Then it is ended.
+    pub fn fuel(mut self, units: u64) -> HostBuilder {
+        self.given.limits.fuel = Some(units);
+        self
+    }
+
+    /// The most that one call of the guest may make this host copy, in about bytes; a call for more is a trap.
+    pub fn hostcall_fuel(mut self, units: usize) -> HostBuilder {
+        self.given.limits.host_call_fuel = Some(units);
+        self
+    }
+
+    /// The most random bytes that one call of the guest may ask for; a call for more is a trap.
+    pub fn max_random_size(mut self, bytes: u64) -> HostBuilder {
+        self.given.limits.random_bytes = Some(bytes);
+        self
+    }
+
+    /// What Wasmtime is set to, in place of what this host sets by itself: a cache of compiled programs where there
+    /// can be one, and places in the source in backtraces. What other calls need is added.
+    pub fn engine_config(mut self, config: Config) -> HostBuilder {
+        self.engine_config = Some(config);
+        self
+    }
+
+    /// Allows programs that [`HostBuilder::precompile`] or `wasmtime compile` has compiled.
+    ///
+    /// # Safety
+    ///
+    /// All modules that are given to this builder, and are compiled ones, come from there unchanged. Anything else could
+    /// do whatever this process can.
+    pub unsafe fn allow_precompiled(mut self) -> HostBuilder {
+        self.link_options.trusts_precompiled = true;
+        self
+    }
+
+    /// A module that is started before the program, which imports what it exports under `name`. It may import
+    /// preview1, and what comes from modules before it.
+    pub fn preload(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> HostBuilder {
+        self.preloads.push((name.into(), path.into()));
+        self
+    }
+
+    /// Functions that the program imports and nobody provides trap when they are called.
+    pub fn trap_unknown_imports(mut self) -> HostBuilder {
+        self.link_options.unknown_imports = UnknownImports::Trap;
+        self
+    }
+
+    /// Functions that the program imports and nobody provides answer 0; memories, tables and globals are its own.
+    pub fn default_unknown_imports(mut self) -> HostBuilder {
+        self.link_options.unknown_imports = UnknownImports::Default;
+        self
+    }
+
+    /// Lets a program be [preloaded](HostBuilder::preload) that exports more than functions.
+    pub fn allow_unknown_exports(mut self) -> HostBuilder {
+        self.link_options.allows_unknown_exports = true;
+        self
+    }
+
+    /// Calls this function in place of the program's start; what it takes is read from the program's arguments. `report`
+    /// gets its results.
+    pub fn invoke(
+        mut self,
+        function: impl Into<String>,
+        report: impl Fn(&[Val]) + Send + Sync + 'static,
+    ) -> HostBuilder {
+        let invocation = Invocation { function: function.into(), report: Arc::new(report) };
+        self.link_options.invocation = Some(invocation);
+        self
+    }
+
+    /// Writes a core dump to this file when the program traps.
+    pub fn core_dump(mut self, path: impl Into<PathBuf>) -> HostBuilder {
+        self.given.core_dump = Some(path.into());
+        self
+    }
+
+    /// Samples what the program computes, once in each interval, and writes that to a file in the format of the Firefox
+    /// profiler.
+    pub fn guest_profile(mut self, path: impl Into<PathBuf>, interval: Duration) -> HostBuilder {
+        self.given.profile = Some(GuestProfile { path: path.into(), interval });
         self
     }
 
     /// Loads the program and compiles it, or takes it from the cache of
     /// compiled programs. Nothing of it runs yet.
     pub fn build(mut self) -> Result<Host, Error> {
-        let (name, bytes) = match self.source.take().ok_or(Error::NoModule)? {
-            Source::Bytes { name, bytes } => (name, bytes),
-            Source::File(path) => {
-                let bytes =
-                    std::fs::read(&path).map_err(|reason| Error::ModuleUnreadable { path: path.clone(), reason })?;
-                (file_name(&path), bytes)
-            }
-        };
-        let engine = module::engine(self.given.limits.time.is_some())?;
-        let program = module::load(&engine, &name, &bytes)?;
-        self.given.arguments.insert(0, name);
-        Ok(Host::new(self.given, program))
+        let code = self.source.take().ok_or(Error::NoModule)?.read()?;
+        if self.given.limits.time.is_some() && self.given.stop.is_none() {
+            self.given.stop = Some(StopHandle::new()?);
+        }
+        if self.given.workers() > 1 && self.preopens.iter().any(|socket| !socket.is_listener()) {
+            return Err(Error::Host { reason: NOT_SHARED.to_owned() });
+        }
+        if self.given.workers() > 1 && self.given.profile.is_some() {
+            return Err(Error::Host { reason: NOT_PROFILED.to_owned() });
+        }
+        if self.inherits_environment {
+            environment::inherit(&mut self.given.environment)?;
+        }
+        for (name, path) in std::mem::take(&mut self.preloads) {
+            self.link_options.preloads.push((name, Source::File(path).read()?));
+        }
+        let settings = self.engine_settings();
+        let program = Program::load(&code, &settings, self.link_options, &self.given.arguments)?;
+        self.given.arguments.insert(0, self.argument_0.unwrap_or(code.name));
+        // What the host's functions need, beside what the guest may take.
+        self.given.stack_bytes = STACK_BYTES.saturating_add(program.engine().get_max_wasm_stack());
+        Ok(Host::new(self.given, program, self.preopens))
     }
-}
 
-fn file_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
+    /// Compiles the program for later, to what [`HostBuilder::allow_precompiled`] allows to run. It has to run with the
+    /// same [settings](HostBuilder::engine_config).
+    pub fn precompile(mut self) -> Result<Vec<u8>, Error> {
+        let code = self.source.take().ok_or(Error::NoModule)?.read()?;
+        code.precompile(&self.engine_settings())
+    }
+
+    /// With all that other calls need.
+    fn engine_settings(&mut self) -> EngineSettings {
+        let mut settings = EngineSettings::new(self.engine_config.take());
+        if self.given.stop.is_some() || self.given.profile.is_some() {
+            settings.need_interruption();
+        }
+        if self.given.limits.fuel.is_some() {
+            settings.need_fuel();
+        }
+        if self.given.core_dump.is_some() {
+            settings.need_core_dumps();
+        }
+        settings
+    }
 }

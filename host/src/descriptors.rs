@@ -1,13 +1,14 @@
 //! The guest's descriptor numbers, and what each one stands for.
 
 use crate::errno::Errno;
-use crate::shutdown::{SHUTDOWN_FD, ShutdownRequest};
+use crate::shutdown::{Channel, SHUTDOWN_FD};
 use crate::socket::Socket;
 use crate::stdio::Stdio;
 use selectio_platform::for_hosts::Borrowed;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
+use std::sync::Arc;
 
 /// What a descriptor number of the guest stands for.
 pub(crate) enum Descriptor {
@@ -18,7 +19,7 @@ pub(crate) enum Descriptor {
     /// A directory or a file, under its number in `wasmtime-wasi`'s own table.
     File(u32),
     /// What tells that the guest shall end, served here.
-    Shutdown(ShutdownRequest),
+    Shutdown(Arc<Channel>),
 }
 
 impl Descriptor {
@@ -48,33 +49,32 @@ pub(crate) struct Descriptors {
 }
 
 impl Descriptors {
-    /// Numbers 0 to 2 are the standard streams, then come `preopens`, then the
-    /// directories, which have the numbers from 3 on in the inner table.
-    ///
-    /// Sockets come first because `LISTEN_FDS` promises them from 3 on.
-    pub(crate) fn new(
-        preopens: Vec<Socket>,
-        directories: u32,
-        sockets_max: usize,
-        shutdown: Option<ShutdownRequest>,
-    ) -> Descriptors {
-        let mut descriptors = Descriptors {
+    /// A table that nothing is in yet.
+    pub(crate) fn new(sockets_max: usize, shutdown: Option<Arc<Channel>>) -> Descriptors {
+        Descriptors {
             entries: Vec::new(),
             shutdown: shutdown.map(Descriptor::Shutdown),
             free: BinaryHeap::new(),
-            sockets: preopens.len(),
+            sockets: 0,
             sockets_max,
             directories_end: 0,
-        };
-        let streams = Stdio::all().map(Descriptor::Stdio);
-        let sockets = preopens.into_iter().map(Descriptor::Socket);
-        let directories_inner = (3..3 + directories).map(Descriptor::File);
-        let all = streams.into_iter().chain(sockets).chain(directories_inner);
-        descriptors.entries.extend(all.map(Some));
-        if directories > 0 {
-            descriptors.directories_end = descriptors.entries.len() as u32;
         }
-        descriptors
+    }
+
+    /// What a guest finds when it starts: numbers 0 to 2 are the standard streams, then come the sockets, then the
+    /// directories, which have the numbers from 3 on in the inner table.
+    ///
+    /// Sockets come first because `LISTEN_FDS` promises them from 3 on.
+    pub(crate) fn insert_preopens(&mut self, streams: [Stdio; 3], sockets: Vec<Socket>, directories: u32) {
+        let streams = streams.into_iter().map(Descriptor::Stdio);
+        let sockets = sockets.into_iter().map(Descriptor::Socket);
+        let directories_inner = (3..3 + directories).map(Descriptor::File);
+        for descriptor in streams.chain(sockets).chain(directories_inner) {
+            self.insert(descriptor);
+        }
+        if directories > 0 {
+            self.directories_end = self.entries.len() as u32;
+        }
     }
 
     pub(crate) fn get(&self, fd: u32) -> Result<&Descriptor, Errno> {
@@ -159,9 +159,12 @@ impl Descriptors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::given::Given;
 
     fn table() -> Descriptors {
-        Descriptors::new(Vec::new(), 2, 8, None)
+        let mut table = Descriptors::new(8, None);
+        table.insert_preopens(Stdio::all(&Given::default()), Vec::new(), 2);
+        table
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::errno::Errno;
 use crate::system::vector::Vector;
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::slice;
 use wiggle::GuestMemory;
 
 /// The most buffers that one call takes from the guest's array; further ones
@@ -25,7 +26,7 @@ pub(crate) struct LinearMemory<'a>(pub(crate) &'a mut [u8]);
 ///
 /// Only [`LinearMemory::with_vectors`] makes one: each entry lies in the memory
 /// that is borrowed for `'a`. Entries may overlap each other, so they are only
-/// ever handed to the kernel and never become Rust slices.
+/// ever handed to the kernel, or read.
 pub(crate) struct Vectors<'a> {
     entries: &'a mut [Vector],
     memory: PhantomData<&'a mut [u8]>,
@@ -123,6 +124,14 @@ impl Vectors<'_> {
     /// The entries, for a system call.
     pub(crate) fn entries(&self) -> &[Vector] {
         self.entries
+    }
+
+    /// The bytes that the buffers hold, to be read.
+    pub(crate) fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let filled = self.entries.iter().filter(|entry| entry.length() > 0);
+        // SAFETY: the entry lies in guest memory that is borrowed for as long as the `Vectors`, and nobody writes to
+        // while they are lent. Overlapping slices may be read.
+        filled.map(|entry| unsafe { slice::from_raw_parts(entry.start(), entry.length()) })
     }
 
     /// How many bytes all buffers hold together.

@@ -3,6 +3,7 @@
 
 mod clocks;
 mod descriptors;
+mod embedding;
 mod functions;
 mod guest;
 mod hostile;
@@ -18,16 +19,40 @@ mod sockets;
 #[cfg(target_os = "linux")]
 mod command;
 #[cfg(target_os = "linux")]
+mod draining;
+#[cfg(target_os = "linux")]
 mod endings;
+#[cfg(target_os = "linux")]
+mod idle;
+#[cfg(target_os = "linux")]
+mod invoke;
+#[cfg(target_os = "linux")]
+mod log;
+#[cfg(target_os = "linux")]
+mod metrics;
 #[cfg(target_os = "linux")]
 mod nagle;
 #[cfg(target_os = "linux")]
 mod not_started;
 #[cfg(target_os = "linux")]
+mod precompiled;
+#[cfg(target_os = "linux")]
+mod refusals;
+#[cfg(target_os = "linux")]
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod std_guest;
 #[cfg(target_os = "linux")]
+mod supervisor;
+#[cfg(target_os = "linux")]
 mod texts;
 #[cfg(target_os = "linux")]
+mod trace;
+#[cfg(target_os = "linux")]
+mod traps;
+#[cfg(target_os = "linux")]
 mod unix_files;
+#[cfg(target_os = "linux")]
+mod wasmtime_options;
+#[cfg(target_os = "linux")]
+mod workers;

@@ -174,7 +174,7 @@ fn what_tools_add_to_a_module_does_no_harm() {
 fn what_is_refused_is_named() {
     let cases = [
         ("shared memor", r#"(memory 1 1 shared) (func (export "_start"))"#),
-        ("shared between threads", r#"(memory (export "memory") 1 1 shared) (func (export "_start"))"#),
+        ("threads could share", r#"(memory (export "memory") 1 1 shared) (func (export "_start"))"#),
         ("custom page size", r#"(memory 1 (pagesize 1)) (func (export "_start"))"#),
         (
             "stack switching",
