@@ -123,17 +123,25 @@ impl Descriptors {
         Ok(removed)
     }
 
-    /// Moves what `from` stands for to the number `to`, both open; what `to`
-    /// stood for comes back.
-    pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<Descriptor, Errno> {
-        self.get(to)?;
+    /// Whether this number was given out once, so that it is in the table.
+    pub(crate) fn has_been_open(&self, fd: u32) -> bool {
+        (fd as usize) < self.entries.len()
+    }
+
+    /// Moves what `from` stands for to another number, `to`, that is or was open; what that stood for comes back.
+    pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<Option<Descriptor>, Errno> {
+        if !self.has_been_open(to) {
+            return Err(Errno::BADF);
+        }
         let moved = self.entries.get_mut(from as usize);
         let moved = moved.and_then(Option::take).ok_or(Errno::BADF)?;
-        self.free.push(Reverse(from));
-        let replaced = std::mem::replace(self.get_mut(to)?, moved);
-        if matches!(replaced, Descriptor::Socket(_)) {
-            self.sockets -= 1;
+        let replaced = self.entries[to as usize].replace(moved);
+        match replaced {
+            Some(Descriptor::Socket(_)) => self.sockets -= 1,
+            Some(_) => {}
+            None => self.free.retain(|&Reverse(number)| number != to),
         }
+        self.free.push(Reverse(from));
         Ok(replaced)
     }
 
@@ -174,12 +182,23 @@ mod tests {
     #[test]
     fn renumber_frees_the_old_number_and_returns_what_was_replaced() {
         let mut table = table();
-        assert!(matches!(table.renumber(3, 4), Ok(Descriptor::File(4))));
+        assert!(matches!(table.renumber(3, 4), Ok(Some(Descriptor::File(4)))));
         assert!(matches!(table.get(4), Ok(Descriptor::File(3))));
         assert!(matches!(table.get(3), Err(Errno::BADF)));
         assert!(matches!(table.renumber(4, 77), Err(Errno::BADF)));
         assert!(matches!(table.get(4), Ok(Descriptor::File(3))));
         assert_eq!(table.insert(Descriptor::File(9)), 3);
+    }
+
+    #[test]
+    fn a_number_that_was_freed_is_taken_by_renumber_and_not_given_out_again() {
+        let mut table = table();
+        assert!(table.remove(1).is_ok() && table.remove(2).is_ok());
+        assert!(matches!(table.renumber(4, 2), Ok(None)));
+        assert!(matches!(table.get(2), Ok(Descriptor::File(4))));
+        assert_eq!(table.insert(Descriptor::File(9)), 1);
+        assert_eq!(table.insert(Descriptor::File(10)), 4);
+        assert_eq!(table.insert(Descriptor::File(11)), 5);
     }
 
     #[test]

@@ -116,20 +116,35 @@ fn fd_close(_: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32) -> Result<(), 
 }
 
 /// The number `from` goes away, `to` stands for what it stood for.
+///
+/// `to` may be closed, as for dup2: programs that redirect their output move it away, put a file in its place, and bring
+/// it back. Refused, they would go on, and the next file that they open would get the number of their output.
 fn fd_renumber(_: &mut LinearMemory<'_>, guest: &mut Guest, from: u32, to: u32) -> Result<(), Failure> {
     let moved = guest.descriptors.get(from)?;
-    if let (Descriptor::Shutdown(_), _) | (_, Descriptor::Shutdown(_)) = (moved, guest.descriptors.get(to)?) {
+    let replaced = guest.descriptors.get(to);
+    if let (Descriptor::Shutdown(_), _) | (_, Ok(Descriptor::Shutdown(_))) = (moved, replaced) {
         return Err(Errno::NOTSUP.into());
+    }
+    if !guest.descriptors.has_been_open(to) {
+        return Err(Errno::BADF.into());
     }
     if from == to {
         return Ok(());
     }
     guest.waits.forget(from, moved);
-    let replaced = guest.descriptors.renumber(from, to)?;
-    guest.waits.forget(to, &replaced);
-    guest.note_closed(to, &replaced);
-    guest.watch_idle(to);
-    close(guest, replaced)
+    match guest.descriptors.renumber(from, to)? {
+        Some(replaced) => {
+            guest.waits.forget(to, &replaced);
+            guest.note_closed(to, &replaced);
+            guest.watch_idle(to);
+            close(guest, replaced)
+        }
+        None => {
+            guest.waits.note_opened(to);
+            guest.watch_idle(to);
+            Ok(())
+        }
+    }
 }
 
 fn close(guest: &mut Guest, descriptor: Descriptor) -> Result<(), Failure> {

@@ -93,3 +93,17 @@ fn a_variable_that_can_not_be_passed_on_is_said_and_not_dropped() {
     let output = selectio(&["--env", "LATIN", guest.to_str().unwrap()]).env_remove("LATIN").output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
 }
+
+/// A full disk, or a reader that has gone away.
+#[test]
+fn what_can_not_be_said_changes_nothing() {
+    for (name, body, code) in [("mute_end", "", 0), ("mute_trap", "(unreachable)", 134)] {
+        let guest = program(name, &format!("(func $main {body})"));
+        let mut command = selectio(&["--tcplisten", "127.0.0.1:0", guest.to_str().unwrap()]);
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert_eq!(command.stderr(full).status().unwrap().code(), Some(code), "{name}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(command.stderr(writer).status().unwrap().code(), Some(code), "{name}");
+    }
+}
