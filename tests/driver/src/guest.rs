@@ -11,8 +11,9 @@ use crate::process::{Process, Stream};
 use crate::program::announced;
 use crate::system::System;
 
-/// How long a guest may take until it runs. Hosts compile it before that.
-const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long a guest may take until it runs. Hosts compile it before that; a host that is not optimized takes a quarter of a
+/// minute for the largest when nothing else runs.
+pub const START_LIMIT: Duration = Duration::from_secs(300);
 
 /// How often a host is started anew because another process took a port that was free just before, or because Wine
 /// failed.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::guest::Guest;
+use crate::guest::{Guest, START_LIMIT};
 use crate::host::Host;
 use crate::peer;
 use crate::process::{Process, Stream};
@@ -83,7 +83,7 @@ fn ask(host: Host, module: &Path, arguments: &[String]) -> Result<Answer> {
     let mut command = host.command(module, &[])?;
     command.args(arguments);
     let mut process = Process::start(command)?;
-    let status = process.wait(TEST_LIMIT)?;
+    let status = process.wait(START_LIMIT)?;
     Ok(Answer {
         exit_code: status.code().unwrap_or(101),
         stdout: process.output(Stream::Stdout),

@@ -89,8 +89,8 @@ impl<W: Write> Progress<W> {
         let text = String::from_utf8_lossy(piece);
         let steps = steps(&text);
         self.steps = steps.or(self.steps);
-        // The closing line is all that a build with nothing to do prints.
-        if text.contains("Finished") {
+        // The closing line, and bars when the machine is slow, are all that a build with nothing to do prints.
+        if text.contains("Finished") || (steps.is_some() && !self.is_announced) {
             return;
         }
         self.announce();
@@ -173,6 +173,7 @@ mod tests {
     fn a_build_with_nothing_to_do_is_silent() {
         assert_eq!(shown(true, &[FINISHED]), "");
         assert_eq!(shown(false, &[FINISHED]), "");
+        assert_eq!(shown(true, &[BAR, FINISHED]), "");
     }
 
     #[test]
