@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// command line, 124 when its time is over, 134 when it traps or is out of
     /// memory or fuel, 129, 130 and 143 when SIGHUP, Ctrl-C or SIGTERM has ended it.
     ///
-    /// Ctrl-C and SIGHUP end the program at once. After SIGTERM it gets no more
+    /// Ctrl-C, SIGHUP and others end the program at once. After SIGTERM it gets no more
     /// connections, and ends when it has closed those that it has. A program that
     /// has waited in poll_oneoff for descriptor 0x7ffffff0 (2147483632) reads the
     /// signal's number there in place of all that, and ends by itself. Either has

@@ -35,8 +35,16 @@ pub(crate) struct Ending {
 /// The signals are waited for.
 pub(crate) struct Heeded(Sender<Event>);
 
+/// A signal that has come.
+#[derive(Clone, Copy)]
+struct Arrived {
+    number: i32,
+    /// What guests are told of it.
+    meaning: Option<Signal>,
+}
+
 enum Event {
-    Came(Signal),
+    Came(Arrived),
     /// The guests start, and this says what they have open.
     Started(Statistics),
 }
@@ -78,16 +86,21 @@ impl Ending {
             }
         };
         crate::systemd::stopping();
-        let last = if self.grace.is_zero() { first } else { self.give_grace(first, statistics.as_ref(), events) };
+        let last = match first.meaning {
+            Some(meaning) if !self.grace.is_zero() => {
+                self.give_grace(meaning, statistics.as_ref(), events).unwrap_or(first)
+            }
+            _ => first,
+        };
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.iter().for_each(SocketFile::remove);
-        std::process::exit(128 + last as i32);
+        std::process::exit(128 + last.number);
     }
 
     /// Lets the guests come to an end: those that wait for requests do so by themselves, which ends the process. The
-    /// others have no more connections to expect after a SIGTERM, and may serve those that they have. Returns the signal that
-    /// the process ends with.
-    fn give_grace(&self, first: Signal, statistics: Option<&Statistics>, events: &Receiver<Event>) -> Signal {
+    /// others have no more connections to expect after a SIGTERM, and may serve those that they have. Returns the signal
+    /// that has come meanwhile.
+    fn give_grace(&self, first: Signal, statistics: Option<&Statistics>, events: &Receiver<Event>) -> Option<Arrived> {
         if first == Signal::Terminate {
             self.request.drain();
         }
@@ -101,14 +114,14 @@ impl Ending {
             let left = end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 self.tell_of_the_end(is_told);
-                return first;
+                return None;
             }
             let next = if is_told { left } else { LOOK_INTERVAL.min(left) };
             if let Ok(Event::Came(second)) = events.recv_timeout(next) {
-                return second;
+                return Some(second);
             }
         }
-        first
+        None
     }
 
     fn tell_of_the_end(&self, is_told: bool) {

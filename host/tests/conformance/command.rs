@@ -262,9 +262,15 @@ fn standard_input_may_be_a_file() {
 fn signals_end_a_guest_that_waits_for_no_requests_at_any_time() {
     let spinning = program("spinning", "(func $main (loop $again (br $again)))");
     let waiting = program("waiting", ECHO);
-    for (guest, signal, code) in
-        [(&spinning, "INT", 130), (&spinning, "TERM", 143), (&waiting, "INT", 130), (&waiting, "HUP", 129)]
-    {
+    for (guest, signal, code) in [
+        (&spinning, "INT", 130),
+        (&spinning, "TERM", 143),
+        (&waiting, "INT", 130),
+        (&waiting, "HUP", 129),
+        (&waiting, "QUIT", 131),
+        (&spinning, "ALRM", 142),
+        (&waiting, "XCPU", 152),
+    ] {
         let path = guest.with_file_name("socket");
         let socket = path.to_str().unwrap();
         let mut running = Running::start(&["--unixlisten", socket, guest.to_str().unwrap()]);
