@@ -1,5 +1,7 @@
 //! Saying what to run, and with what.
 
+mod limits;
+
 use crate::environment;
 use crate::error::Error;
 use crate::given::{Directory, Given};
@@ -107,39 +109,50 @@ impl HostBuilder {
     }
 
     /// A socket for the guest; the first has the number 3 there, the next 4.
+    ///
+    /// ```
+    /// use selectio_host::{Host, Preopen};
+    /// use std::net::TcpListener;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A listener of the caller's own, with whatever options it shall have.
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let guest = r#"(module (memory (export "memory") 1) (func (export "_start")))"#;
+    /// let host = Host::builder().module_bytes("guest.wat", guest).preopen(Preopen::try_from(listener)?).build()?;
+    /// let (fd, socket) = host.preopens().next().expect("one socket");
+    /// assert_eq!(fd, 3);
+    /// assert!(socket.address().starts_with("127.0.0.1:"));
+    /// assert_eq!(host.run()?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn preopen(mut self, socket: Preopen) -> HostBuilder {
         self.preopens.push(socket);
         self
     }
 
-    /// The most memory that the guest may have, in bytes: all its memories and tables together, and what this host keeps
-    /// for it. Asking for more ends it.
-    pub fn max_memory(mut self, bytes: usize) -> HostBuilder {
-        self.given.limits.memory_bytes = Some(bytes);
-        self
-    }
-
-    /// The most sockets that the guest may have open, those given to it
-    /// included; beyond it `sock_accept` answers `mfile`.
-    pub fn max_sockets(mut self, count: usize) -> HostBuilder {
-        self.given.limits.sockets = Some(count);
-        self
-    }
-
-    /// The longest that the guest may run; then it is ended. Compiling it doesn't count.
-    pub fn timeout(mut self, limit: Duration) -> HostBuilder {
-        self.given.limits.time = Some(limit);
-        self
-    }
-
-    /// Ends connections of the guest on which nothing has moved for so long: it finds that the peer is gone.
-    pub fn idle_timeout(mut self, limit: Duration) -> HostBuilder {
-        self.given.limits.idle = Some(limit);
-        self
-    }
-
     /// What the guest writes to its standard output goes here, in place of the process's own. Writing takes place on
     /// the guest's thread.
+    ///
+    /// ```
+    /// use selectio_host::Host;
+    /// use std::io::{self, Read};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let guest = r#"(module
+    ///     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    ///     (memory (export "memory") 1)
+    ///     (data (i32.const 0) "\08\00\00\00\06\00\00\00hello\n")
+    ///     (func (export "_start")
+    ///         (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))"#;
+    /// let (mut reader, writer) = io::pipe()?;
+    /// assert_eq!(Host::builder().module_bytes("guest.wat", guest).stdout(writer).build()?.run()?, 0);
+    /// let mut text = String::new();
+    /// reader.read_to_string(&mut text)?;
+    /// assert_eq!(text, "hello\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stdout(mut self, writer: impl Write + Send + 'static) -> HostBuilder {
         self.given.output = Output::Writer(Arc::new(Mutex::new(writer)));
         self
@@ -179,6 +192,23 @@ impl HostBuilder {
     }
 
     /// Lets the guests be ended at once, by `handle`. They look at every loop whether that is so, which costs a little.
+    ///
+    /// ```
+    /// use selectio_host::{Error, Host, StopHandle};
+    /// use std::thread;
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let guest = r#"(module (memory (export "memory") 1) (func (export "_start") (loop $again (br $again))))"#;
+    /// let stop = StopHandle::new()?;
+    /// let host = Host::builder().module_bytes("guest.wat", guest).stop(stop.clone()).build()?;
+    /// let guest = thread::spawn(|| host.run());
+    /// thread::sleep(Duration::from_millis(50));
+    /// stop.stop();
+    /// assert!(matches!(guest.join().expect("it doesn't panic"), Err(Error::Stopped)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop(mut self, handle: StopHandle) -> HostBuilder {
         self.given.stop = Some(handle);
         self
@@ -199,60 +229,6 @@ impl HostBuilder {
     /// Called whenever a guest has ended.
     pub fn on_end(mut self, tell: impl Fn(&WorkerEnd<'_>) + Send + Sync + 'static) -> HostBuilder {
         self.given.watchers.end = Some(Arc::new(tell));
-        self
-    }
-
-    /// The most that each memory of the guest may have, in bytes; growing beyond it fails in the guest.
-    pub fn max_memory_size(mut self, bytes: usize) -> HostBuilder {
-        self.given.limits.one_memory_bytes = Some(bytes);
-        self
-    }
-
-    /// The most elements that each table of the guest may have; growing beyond it fails in the guest.
-    pub fn max_table_elements(mut self, count: usize) -> HostBuilder {
-        self.given.limits.table_elements = Some(count);
-        self
-    }
-
-    /// The most memories that the guest may have, with those of modules loaded before it.
-    pub fn max_memories(mut self, count: usize) -> HostBuilder {
-        self.given.limits.memories = Some(count);
-        self
-    }
-
-    /// The most tables that the guest may have, with those of modules loaded before it.
-    pub fn max_tables(mut self, count: usize) -> HostBuilder {
-        self.given.limits.tables = Some(count);
-        self
-    }
-
-    /// The most instances: the guest is one, each module loaded before it another one.
-    pub fn max_instances(mut self, count: usize) -> HostBuilder {
-        self.given.limits.instances = Some(count);
-        self
-    }
-
-    /// Makes growing a memory or a table beyond a limit a trap.
-    pub fn trap_on_grow_failure(mut self) -> HostBuilder {
-        self.given.limits.traps_on_grow_failure = true;
-        self
-    }
-
-    /// The most that the guest may compute, in Wasmtime's units: about one for each instruction. Then it is ended.
-    pub fn fuel(mut self, units: u64) -> HostBuilder {
-        self.given.limits.fuel = Some(units);
-        self
-    }
-
-    /// The most that one call of the guest may make this host copy, in about bytes; a call for more is a trap.
-    pub fn hostcall_fuel(mut self, units: usize) -> HostBuilder {
-        self.given.limits.host_call_fuel = Some(units);
-        self
-    }
-
-    /// The most random bytes that one call of the guest may ask for; a call for more is a trap.
-    pub fn max_random_size(mut self, bytes: u64) -> HostBuilder {
-        self.given.limits.random_bytes = Some(bytes);
         self
     }
 
