@@ -17,7 +17,11 @@ mod sockets;
 #[cfg(target_os = "linux")]
 mod command;
 #[cfg(target_os = "linux")]
+mod crowd;
+#[cfg(target_os = "linux")]
 mod draining;
+#[cfg(target_os = "linux")]
+mod echo_server;
 #[cfg(target_os = "linux")]
 mod idle;
 #[cfg(target_os = "linux")]
@@ -27,7 +31,13 @@ mod metrics;
 #[cfg(target_os = "linux")]
 mod nagle;
 #[cfg(target_os = "linux")]
+mod observed;
+#[cfg(target_os = "linux")]
+mod resets;
+#[cfg(target_os = "linux")]
 mod shutdown;
+#[cfg(target_os = "linux")]
+mod socket_limit;
 #[cfg(target_os = "linux")]
 mod std_guest;
 #[cfg(target_os = "linux")]
