@@ -1,8 +1,8 @@
 //! Thousands of connections on which nothing happens: what they cost while they are there, and that nothing of them
 //! is left afterwards.
 
-use crate::echo_server::{EchoServer, echo};
 use crate::observed::{descriptors, expect_rest, resident_bytes};
+use crate::served::{Served, echo};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::net::TcpStream;
 
@@ -23,7 +23,7 @@ fn allow_descriptors() {
 }
 
 /// Connects so many, each of which is accepted.
-fn crowd(server: &EchoServer, count: usize) -> Vec<TcpStream> {
+fn crowd(server: &Served, count: usize) -> Vec<TcpStream> {
     let mut crowd = Vec::new();
     while crowd.len() < count {
         crowd.extend((0..BATCH).map(|_| server.connect()));
@@ -36,7 +36,7 @@ fn crowd(server: &EchoServer, count: usize) -> Vec<TcpStream> {
 #[test]
 fn ten_thousand_idle_connections_cost_memory_and_nothing_else() {
     allow_descriptors();
-    let mut server = EchoServer::start(&[]);
+    let mut server = Served::start(&[]);
     let pid = server.pid;
     let active = server.connect();
     echo(&active);
@@ -63,7 +63,7 @@ fn ten_thousand_idle_connections_cost_memory_and_nothing_else() {
 #[test]
 fn a_worker_costs_the_memory_of_its_program_and_little_else() {
     let costs = |workers| {
-        let mut server = EchoServer::start_with_workers(workers, &[]);
+        let mut server = Served::start_with_workers(workers, &[]);
         (0..20).for_each(|_| echo(&server.connect()));
         (resident_bytes(server.pid), server.total("selectio_memory_bytes"))
     };

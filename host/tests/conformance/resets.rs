@@ -1,7 +1,7 @@
 //! A flood of connections that are reset: the server serves on, and nothing of them is left.
 
-use crate::echo_server::{EchoServer, echo, send};
 use crate::observed::{descriptors, expect_rest};
+use crate::served::{Served, echo, send};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn reset(stream: &TcpStream) {
 }
 
 /// Gone before the server can have accepted it.
-fn reset_while_connecting(server: &EchoServer) {
+fn reset_while_connecting(server: &Served) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_nonblocking(true).unwrap();
     socket.set_linger(Some(Duration::ZERO)).unwrap();
@@ -23,19 +23,19 @@ fn reset_while_connecting(server: &EchoServer) {
     let _ = socket.connect(&SockAddr::from(server.address));
 }
 
-fn reset_after_connecting(server: &EchoServer) {
+fn reset_after_connecting(server: &Served) {
     reset(&server.connect());
 }
 
 /// With a line on its way, and maybe an answer.
-fn reset_after_a_line(server: &EchoServer) {
+fn reset_after_a_line(server: &Served) {
     let stream = server.connect();
     send(&stream);
     reset(&stream);
 }
 
 /// While its answer waits to be read.
-fn reset_with_an_answer(server: &EchoServer) {
+fn reset_with_an_answer(server: &Served) {
     let stream = server.connect();
     send(&stream);
     stream.peek(&mut [0]).unwrap();
@@ -45,7 +45,7 @@ fn reset_with_an_answer(server: &EchoServer) {
 #[test]
 fn thousands_of_resets_leave_nothing_behind() {
     for workers in [1, 2] {
-        let mut server = EchoServer::start_with_workers(workers, &[]);
+        let mut server = Served::start_with_workers(workers, &[]);
         let held: Vec<_> = (0..10).map(|_| server.connect()).collect();
         held.iter().for_each(echo);
         let before = descriptors(server.pid);

@@ -1,10 +1,8 @@
 //! More clients than there may be: with `--max-sockets`, and in a process that may have few descriptors.
 
-use crate::echo_server::{EchoServer, echo, receive, send};
 use crate::observed::{cpu_ticks, wait_until};
+use crate::served::{Served, echo, receive, send, waits};
 use std::collections::VecDeque;
-use std::io::ErrorKind;
-use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
@@ -12,16 +10,8 @@ const CLIENTS: usize = 40;
 
 const REFUSAL: &str = "accept: no descriptor or memory left for one more connection";
 
-/// It is neither served, nor refused, nor cut off.
-fn waits(client: &TcpStream) -> bool {
-    client.set_nonblocking(true).unwrap();
-    let nothing = client.peek(&mut [0]);
-    client.set_nonblocking(false).unwrap();
-    nothing.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
-}
-
 /// Clients come of which only some may be there at once; they are served in the order in which they have come.
-fn serves_all_in_the_end(mut server: EchoServer) {
+fn serves_all_in_the_end(mut server: Served) {
     for round in 1..=2 {
         let mut clients: VecDeque<_> = (0..CLIENTS).map(|_| server.connect()).collect();
         clients.iter().for_each(send);
@@ -51,10 +41,10 @@ fn serves_all_in_the_end(mut server: EchoServer) {
 
 #[test]
 fn sockets_beyond_the_limit_wait_until_there_is_room() {
-    serves_all_in_the_end(EchoServer::start(&["--max-sockets", "8"]));
+    serves_all_in_the_end(Served::start(&["--max-sockets", "8"]));
 }
 
 #[test]
 fn without_descriptors_clients_wait_until_there_are_some() {
-    serves_all_in_the_end(EchoServer::start_with_descriptors(32));
+    serves_all_in_the_end(Served::start_with_descriptors(32));
 }

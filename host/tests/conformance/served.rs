@@ -1,11 +1,12 @@
-//! The library's echo example under the command: a guest as people write them, seen from outside.
+//! A guest that serves clients under the command, seen from outside; mostly the library's echo example, a guest as
+//! people write them.
 
 use crate::command::SELECTIO;
 use crate::metrics::value;
 use selectio_driver::cargo;
 use selectio_driver::process::{Process, Stream};
 use selectio_driver::program::announced;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,8 +24,8 @@ const REPORT_END: &str = "# EOF\n";
 
 const LINE: &[u8] = b"a line\n";
 
-/// The command with that guest; killed in the end.
-pub struct EchoServer {
+/// The command with a guest; killed in the end.
+pub struct Served {
     process: Process,
     workers: usize,
     reports: usize,
@@ -32,33 +33,40 @@ pub struct EchoServer {
     pub pid: u32,
 }
 
-impl EchoServer {
-    pub fn start(options: &[&str]) -> EchoServer {
-        EchoServer::start_with_workers(1, options)
+impl Served {
+    /// The echo example with one worker.
+    pub fn start(options: &[&str]) -> Served {
+        Served::start_with_workers(1, options)
     }
 
-    pub fn start_with_workers(workers: usize, options: &[&str]) -> EchoServer {
+    /// The echo example.
+    pub fn start_with_workers(workers: usize, options: &[&str]) -> Served {
+        Served::start_module(echo_module(), workers, options)
+    }
+
+    /// A module that prints a line when it starts.
+    pub fn start_module(module: &Path, workers: usize, options: &[&str]) -> Served {
         let mut command = Command::new(SELECTIO);
-        command.arg("run").args(LISTEN).args(["--workers", &workers.to_string()]).args(options).arg(module());
-        EchoServer::started(command, workers)
+        command.arg("run").args(LISTEN).args(["--workers", &workers.to_string()]).args(options).arg(module);
+        Served::started(command, workers)
     }
 
-    /// In a process that may have so many descriptors.
-    pub fn start_with_descriptors(count: usize) -> EchoServer {
+    /// The echo example in a process that may have so many descriptors.
+    pub fn start_with_descriptors(count: usize) -> Served {
         let script = format!(r#"ulimit -n {count}; exec "$0" run "$@""#);
         let mut command = Command::new("sh");
-        command.args(["-c", &script, SELECTIO]).args(LISTEN).arg(module());
-        EchoServer::started(command, 1)
+        command.args(["-c", &script, SELECTIO]).args(LISTEN).arg(echo_module());
+        Served::started(command, 1)
     }
 
-    /// Returns when each worker's program has said that it listens.
-    fn started(command: Command, workers: usize) -> EchoServer {
+    /// Returns when each worker's program has printed a line.
+    fn started(command: Command, workers: usize) -> Served {
         let process = Process::start(command).unwrap();
         let address = process.wait_for(Stream::Stderr, PATIENCE, |text| announced(text).next()).unwrap();
         let listens = |text: &str| (text.lines().count() == workers).then_some(());
         process.wait_for(Stream::Stdout, PATIENCE, listens).unwrap();
         let pid = process.id();
-        EchoServer { process, workers, reports: 0, address, pid }
+        Served { process, workers, reports: 0, address, pid }
     }
 
     pub fn connect(&self) -> TcpStream {
@@ -71,9 +79,14 @@ impl EchoServer {
 
     /// What a metric comes to in all workers together.
     pub fn total(&mut self, metric: &str) -> u64 {
+        self.of_each(metric).into_iter().sum()
+    }
+
+    /// What a metric of each worker says.
+    pub fn of_each(&mut self, metric: &str) -> Vec<u64> {
         let report = self.report();
         let of = |worker| value(&report, &format!("{metric}{{worker=\"{worker}\"}}")) as u64;
-        (0..self.workers).map(of).sum()
+        (0..self.workers).map(of).collect()
     }
 
     /// The numbers of now.
@@ -116,8 +129,16 @@ pub fn echo(stream: &TcpStream) {
     receive(stream);
 }
 
+/// Nothing has come, neither an answer nor the end.
+pub fn waits(client: &TcpStream) -> bool {
+    client.set_nonblocking(true).unwrap();
+    let nothing = client.peek(&mut [0]);
+    client.set_nonblocking(false).unwrap();
+    nothing.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
 /// Built once, with optimizations: a command that was built for tests takes long to compile anything else.
-fn module() -> &'static Path {
+fn echo_module() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| {
         let what = ["build", "--release", "--package", "selectio", "--example", "echo"];
