@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
-use selectio_driver::Host;
 use selectio_driver::cargo::{self, Executable, WASM_TARGET};
 
 use crate::server::{Program, Server};
@@ -33,7 +32,7 @@ pub fn servers() -> Result<Vec<Server>> {
     let guests =
         build("the servers as guests", "selectio-bench", "--bin", &["mio_echo", "selectio_echo"], &for_guests)?;
     let guest_lines = build("example echo as a guest", "selectio", "--example", &["echo"], &for_guests)?;
-    Host::Selectio.executable()?;
+    let host = host()?;
 
     let mut servers = Vec::new();
     let peers = [
@@ -57,7 +56,7 @@ pub fn servers() -> Result<Vec<Server>> {
             servers.push(server(&selectio_name(unit, backend), unit, program));
         }
     }
-    let guest = |name, unit, module| server(name, unit, Program::Guest { module });
+    let guest = |name, unit, module| server(name, unit, Program::Guest { host: host.clone(), module });
     servers.push(guest("selectio as a guest", Unit::Bytes, path(&guests, "selectio_echo")?));
     servers.push(guest("selectio as a guest, lines", Unit::Lines, path(&guest_lines, "echo")?));
     servers.push(guest("mio as a guest", Unit::Bytes, path(&guests, "mio_echo")?));
@@ -68,7 +67,13 @@ pub fn servers() -> Result<Vec<Server>> {
 fn build(what: &str, package: &str, kind: &str, names: &[&str], more: &[&str]) -> Result<Vec<Executable>> {
     let mut arguments = vec!["build", "--profile", "deploy", "--package", package];
     arguments.extend(names.iter().flat_map(|name| [kind, name]));
-    cargo::build(what, &[&arguments, more].concat())
+    cargo::build(what, "", &[&arguments, more].concat())
+}
+
+/// The host as it is installed. What it leaves to the compiler is in Wasmtime's code for guests.
+fn host() -> Result<PathBuf> {
+    let arguments = ["build", "--release", "--package", "selectio-host", "--bin", "selectio"];
+    path(&cargo::build("the host", "the first time that takes five minutes on two cores", &arguments)?, "selectio")
 }
 
 fn server(name: &str, unit: Unit, program: Program) -> Server {

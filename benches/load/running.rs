@@ -33,7 +33,7 @@ impl Running {
             // The host says where it listens.
             Program::Guest { .. } => Stream::Stderr,
         };
-        let command = server.command()?;
+        let command = server.command();
         let process = cores.starting_server(|| Process::start(command))?;
         let address = process.wait_for(stream, START_LIMIT, |text| announced(text).next());
         let address = address.with_context(|| format!("{} did not say where it listens", server.name))?;

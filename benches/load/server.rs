@@ -3,9 +3,6 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
-use selectio_driver::Host;
-
 /// How a server is started.
 #[derive(Clone, Debug)]
 pub enum Program {
@@ -20,6 +17,8 @@ pub enum Program {
     },
     /// A guest of `selectio run`.
     Guest {
+        /// The command `selectio`.
+        host: PathBuf,
         /// The module.
         module: PathBuf,
     },
@@ -44,18 +43,18 @@ pub const BACKEND_VARIABLE: &str = "SELECTIO_BACKEND";
 
 impl Server {
     /// The command that starts it.
-    pub fn command(&self) -> Result<Command> {
+    pub fn command(&self) -> Command {
         match &self.program {
             Program::Native { executable, arguments, backend } => {
                 let mut command = Command::new(executable);
                 command.args(arguments).arg(ANY_PORT).env_remove(BACKEND_VARIABLE);
                 command.envs(backend.map(|backend| (BACKEND_VARIABLE, backend)));
-                Ok(command)
+                command
             }
-            Program::Guest { module } => {
-                let mut command = Host::Selectio.command(module, &[ANY_PORT.to_owned()])?;
-                command.arg(ANY_PORT);
-                Ok(command)
+            Program::Guest { host, module } => {
+                let mut command = Command::new(host);
+                command.args(["run", "--tcplisten", ANY_PORT]).arg(module).arg(ANY_PORT);
+                command
             }
         }
     }

@@ -46,7 +46,8 @@ fn demangled(name: &str) -> String {
         // Without the hash.
         format!("{name:#}")
     } else {
-        let symbol = cpp_demangle::Symbol::new(name).ok();
+        // Its reader takes a name such as `f` for a type otherwise.
+        let symbol = name.starts_with("_Z").then(|| cpp_demangle::Symbol::new(name).ok()).flatten();
         symbol.and_then(|symbol| symbol.demangle().ok()).unwrap_or_else(|| name.to_owned())
     };
     // A module may call its functions anything.
@@ -62,6 +63,7 @@ mod tests {
         assert_eq!(demangled("_ZN4core9panicking5panic17h0123456789abcdefE"), "core::panicking::panic");
         assert_eq!(demangled("_ZNSt6vectorIiE4sizeEv"), "std::vector<int>::size()");
         assert_eq!(demangled("main"), "main");
+        assert_eq!(demangled("f"), "f");
         assert_eq!(demangled("two\nlines"), "two\\nlines");
     }
 }

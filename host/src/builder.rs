@@ -346,7 +346,8 @@ impl HostBuilder {
         let settings = self.engine_settings();
         let program = Program::load(&code, &settings, self.link_options, &self.given.arguments)?;
         self.given.arguments.insert(0, self.argument_0.unwrap_or(code.name));
-        self.given.stack_bytes = STACK_BYTES;
+        // What the host's functions need, beside what the guest may take.
+        self.given.stack_bytes = STACK_BYTES.saturating_add(program.engine().get_max_wasm_stack());
         Ok(Host::new(self.given, program, self.preopens))
     }
 

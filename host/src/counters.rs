@@ -1,6 +1,6 @@
 //! What an operator can see of running guests.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ pub(crate) struct Counters {
     pub(crate) sent_bytes: Counter,
     pub(crate) waits: Counter,
     pub(crate) memory_bytes: Counter,
+    /// The last wait of the guest was for connections, too.
+    is_accepting: AtomicBool,
     /// How often the guest was started, and when it was last.
     starts: Mutex<(u64, Option<Instant>)>,
 }
@@ -46,8 +48,17 @@ impl Counters {
     /// The guest has ended: what it had open is closed.
     pub(crate) fn note_end(&self) {
         self.closed.set(self.accepted.get());
+        self.set_accepting(false);
         self.memory_bytes.set(0);
         self.starts.lock().unwrap_or_else(PoisonError::into_inner).1 = None;
+    }
+
+    pub(crate) fn set_accepting(&self, is_accepting: bool) {
+        self.is_accepting.store(is_accepting, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_accepting(&self) -> bool {
+        self.is_accepting.load(Ordering::Relaxed)
     }
 
     pub(crate) fn open(&self) -> u64 {
@@ -77,6 +88,11 @@ pub struct Statistics(Arc<[Arc<Counters>]>);
 impl Statistics {
     pub(crate) fn of(workers: usize) -> Statistics {
         Statistics((0..workers).map(|_| Arc::default()).collect())
+    }
+
+    /// All workers, in their order.
+    pub(crate) fn all(&self) -> &[Arc<Counters>] {
+        &self.0
     }
 
     pub(crate) fn counters(&self, worker: usize) -> Arc<Counters> {

@@ -1,6 +1,7 @@
 //! What can go wrong, each as one line that says what to do about it.
 
-use std::fmt;
+use crate::clean_line::CleanLine;
+use std::fmt::{self, Write};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -148,6 +149,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut CleanLine(f);
         match self {
             Error::NoModule => f.write_str("no program: name a WebAssembly module"),
             Error::ModuleUnreadable { path, reason } => {

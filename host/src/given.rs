@@ -48,11 +48,13 @@ impl Given {
     }
 }
 
+type EndWatcher = Arc<dyn Fn(&WorkerEnd<'_>) + Send + Sync>;
+
 /// Who wants to know what happens.
 #[derive(Clone, Default)]
 pub(crate) struct Watchers {
     /// All guests have waited for the first time.
     pub(crate) ready: Option<Arc<dyn Fn() + Send + Sync>>,
     /// A worker's guest has ended.
-    pub(crate) end: Option<Arc<dyn Fn(&WorkerEnd<'_>) + Send + Sync>>,
+    pub(crate) end: Option<EndWatcher>,
 }

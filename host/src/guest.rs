@@ -4,6 +4,7 @@ use crate::clock::MonotonicClock;
 use crate::counters::Counters;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::error::Stop;
+use crate::fellow_workers::FellowWorkers;
 use crate::memory::LinearMemory;
 use crate::memory_limit::MemoryLimit;
 use crate::poll::Waits;
@@ -11,7 +12,6 @@ use crate::shutdown::Channel;
 use crate::socket::{Role, Socket};
 use crate::trace::Trace;
 use crate::waiting::{Failure, Patience};
-use std::cell::Cell;
 use std::sync::Arc;
 use wasmtime::{AsContextMut, Caller, Extern, Memory};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -34,10 +34,8 @@ pub(crate) struct Guest {
     pub(crate) counters: Arc<Counters>,
     pub(crate) shutdown: Option<Arc<Channel>>,
     pub(crate) trace: Option<Trace>,
-    /// Other workers have the same listeners.
-    pub(crate) shares_listeners: bool,
-    /// It has accepted a connection since its last wait.
-    pub(crate) has_accepted: Cell<bool>,
+    /// Those that have the same listeners, if there are any.
+    pub(crate) fellow_workers: Option<FellowWorkers>,
     /// To be called when the guest waits for the first time.
     pub(crate) first_wait: Option<Box<dyn FnOnce() + Send>>,
     pub(crate) random_bytes_max: Option<u64>,
@@ -50,7 +48,7 @@ pub(crate) struct Guest {
 impl Guest {
     /// Gives `descriptor` a number.
     pub(crate) fn open(&mut self, descriptor: Descriptor) -> Result<u32, Failure> {
-        self.memory_limit.add(DESCRIPTOR_BYTES).map_err(Failure::End)?;
+        self.memory_limit.keep(DESCRIPTOR_BYTES).map_err(Failure::End)?;
         let number = self.descriptors.insert(descriptor);
         self.waits.note_opened(number);
         Ok(number)
@@ -58,7 +56,7 @@ impl Guest {
 
     /// What the number `fd` stood for is about to be closed.
     pub(crate) fn note_closed(&mut self, fd: u32, closed: &Descriptor) {
-        self.memory_limit.remove(DESCRIPTOR_BYTES);
+        self.memory_limit.let_go(DESCRIPTOR_BYTES);
         if let Descriptor::Socket(socket) = closed
             && socket.role == Role::Stream
         {

@@ -52,6 +52,7 @@
 
 mod backtrace;
 mod builder;
+mod clean_line;
 mod clock;
 mod core_dump;
 mod counters;
@@ -59,6 +60,7 @@ mod descriptors;
 mod environment;
 mod errno;
 mod error;
+mod fellow_workers;
 mod functions;
 mod given;
 mod guest;

@@ -6,16 +6,17 @@ mod descriptor_limit;
 mod logging;
 mod metrics;
 mod operation;
+mod progress;
 mod quantity;
 mod signals;
 mod systemd;
 
 use command::{Command, CommandLine, Run};
-use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile, WorkerEnd};
+use selectio_host::{Error, ShutdownRequest, SocketFile, WorkerEnd};
 use signals::Ending;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 fn main() -> ExitCode {
     let result = match CommandLine::read().command {
@@ -48,22 +49,23 @@ fn tell(error: &Error) {
 }
 
 fn run(arguments: Run) -> Result<i32, Error> {
+    let passed = arguments.passed_sockets()?;
     logging::start(&arguments.operation)?;
     #[cfg(unix)]
     descriptor_limit::raise();
     let request = ShutdownRequest::new();
     let files = Arc::default();
     let heeded = signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
-    let sockets = open_sockets(&arguments, &files)?;
+    let sockets = arguments.sockets(passed, &files)?;
     let statistics = Arc::default();
     #[cfg(unix)]
     signals::report::heed(Arc::clone(&statistics));
     if let Some(address) = &arguments.operation.metrics {
         metrics::serve(address, Arc::clone(&statistics))?;
     }
-    let profile = arguments.profile_file();
-    let builder = arguments.builder(sockets).shutdown(request).on_ready(systemd::ready).on_end(tell_restart);
-    let host = builder.build()?;
+    let (name, profile) = (arguments.module_name(), arguments.profile_file());
+    let builder = arguments.builder(sockets).shutdown(request).on_ready(systemd::ready).on_end(tell_end);
+    let host = progress::told(&name, || builder.build())?;
     heeded.watch(statistics.get_or_init(|| host.statistics()).clone());
     for (fd, socket) in host.preopens() {
         match socket.name() {
@@ -82,18 +84,15 @@ fn run(arguments: Run) -> Result<i32, Error> {
     result
 }
 
-/// A signal that comes meanwhile ends the process when the files of all listeners are known.
-fn open_sockets(arguments: &Run, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
-    let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-    let sockets = arguments.sockets()?;
-    files.extend(sockets.iter().filter_map(Preopen::file).cloned());
-    Ok(sockets)
-}
-
 /// How the last guest has ended is told at the end.
-fn tell_restart(end: &WorkerEnd<'_>) {
-    if let (Err(error), Some(pause)) = (end.result, end.restarts_after) {
-        say(&format!("selectio: worker {}: {error}; it is started anew in {pause:?}", end.worker));
+fn tell_end(end: &WorkerEnd<'_>) {
+    let (worker, others) = (end.worker, end.others);
+    match (end.result, end.restarts_after) {
+        (Err(error), Some(pause)) => {
+            say(&format!("selectio: worker {worker}: {error}; it is started anew in {pause:?}"))
+        }
+        (Err(error), None) if others > 0 => say(&format!("selectio: worker {worker}: {error}; {others} go on")),
+        _ => {}
     }
 }
 

@@ -176,3 +176,22 @@ impl Vectors<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a call has moved is told in 32 bits.
+    #[test]
+    fn buffers_that_overlap_are_together_no_longer_than_a_length_can_be() {
+        let mut bytes = vec![0; 5 << 20];
+        let length = (bytes.len() as u32 - 8192).to_le_bytes();
+        for entry in bytes[..8192].as_chunks_mut::<8>().0 {
+            entry[4..].copy_from_slice(&length);
+        }
+        let mut memory = LinearMemory(&mut bytes);
+        let together = |memory: &mut LinearMemory<'_>, count| memory.with_vectors(0, count, |vectors| vectors.length());
+        assert_eq!(together(&mut memory, 800), Ok(800 * ((5 << 20) - 8192)));
+        assert_eq!(together(&mut memory, 1024), Ok(u32::MAX as usize));
+    }
+}

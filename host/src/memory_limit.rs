@@ -9,14 +9,20 @@ use wasmtime::{ResourceLimiter, Result};
 /// Of memories, of tables and of instances, where nothing else is said; Wasmtime's own.
 const COUNT_MAX: usize = 10_000;
 
+/// What this host keeps for every small program doesn't count: a limit is one of the program's own memory then, to the
+/// byte.
+const HOST_BYTES_FREE: usize = 256 * 1024;
+
 /// Counts what the guest has: all memories and tables together, and what this host keeps for it.
 ///
 /// What the system had no room for stays counted. Wasmtime also tells of failures that it has not asked about before: a
 /// guest that got them subtracted would have its count as low as it wants.
 pub(crate) struct MemoryLimit {
     bytes_max: Option<usize>,
-    bytes: usize,
-    /// Of these, the buffers of its waits.
+    /// Its memories and tables.
+    own_bytes: usize,
+    /// What this host keeps for it: instances, descriptors, and of these the buffers of its waits.
+    host_bytes: usize,
     wait_bytes: usize,
     one_memory_bytes_max: usize,
     table_elements_max: usize,
@@ -31,7 +37,8 @@ impl MemoryLimit {
     pub(crate) fn new(limits: &Limits, counters: Arc<Counters>) -> MemoryLimit {
         MemoryLimit {
             bytes_max: limits.memory_bytes,
-            bytes: 0,
+            own_bytes: 0,
+            host_bytes: 0,
             wait_bytes: 0,
             one_memory_bytes_max: limits.one_memory_bytes.unwrap_or(usize::MAX),
             table_elements_max: limits.table_elements.unwrap_or(usize::MAX),
@@ -43,39 +50,44 @@ impl MemoryLimit {
         }
     }
 
-    /// Counts what comes, and ends the guest where all together may not be so much.
-    pub(crate) fn add(&mut self, bytes: usize) -> Result<()> {
-        let sum = self.bytes.saturating_add(bytes);
-        if self.bytes_max.is_some_and(|limit| sum > limit) {
-            return Err(Stop::MemoryLimit.into());
-        }
-        self.set(sum);
-        Ok(())
+    /// Counts what this host keeps from now on, and ends the guest where all together may not be so much.
+    pub(crate) fn keep(&mut self, bytes: usize) -> Result<()> {
+        self.set(self.own_bytes, self.host_bytes.saturating_add(bytes))
     }
 
-    pub(crate) fn remove(&mut self, bytes: usize) {
-        self.set(self.bytes.saturating_sub(bytes));
+    /// This host keeps so much less.
+    pub(crate) fn let_go(&mut self, bytes: usize) {
+        self.host_bytes = self.host_bytes.saturating_sub(bytes);
+        self.report();
     }
 
     /// The buffers of the guest's waits have become so large.
     pub(crate) fn set_wait_bytes(&mut self, bytes: usize) -> Result<()> {
-        match bytes.checked_sub(self.wait_bytes) {
-            Some(0) => return Ok(()),
-            Some(more) => self.add(more)?,
-            None => self.remove(self.wait_bytes - bytes),
+        let before = std::mem::replace(&mut self.wait_bytes, bytes);
+        if before == bytes {
+            return Ok(());
         }
-        self.wait_bytes = bytes;
+        self.let_go(before);
+        self.keep(bytes)
+    }
+
+    fn set(&mut self, own_bytes: usize, host_bytes: usize) -> Result<()> {
+        let counted = own_bytes.saturating_add(host_bytes.saturating_sub(HOST_BYTES_FREE));
+        if self.bytes_max.is_some_and(|limit| counted > limit) {
+            return Err(Stop::MemoryLimit.into());
+        }
+        (self.own_bytes, self.host_bytes) = (own_bytes, host_bytes);
+        self.report();
         Ok(())
     }
 
-    fn set(&mut self, bytes: usize) {
-        self.bytes = bytes;
-        self.counters.memory_bytes.set(bytes as u64);
+    fn report(&self) {
+        self.counters.memory_bytes.set(self.own_bytes.saturating_add(self.host_bytes) as u64);
     }
 
     fn grow(&mut self, bytes: usize, is_within_own_limit: bool) -> Result<bool> {
         if is_within_own_limit {
-            self.add(bytes)?;
+            self.set(self.own_bytes.saturating_add(bytes), self.host_bytes)?;
             return Ok(true);
         }
         match self.traps_on_grow_failure {

@@ -8,6 +8,8 @@ use crate::module::{Code, EngineSettings};
 use std::fmt;
 use wasmtime::{Engine, ExternType, Instance, InstancePre, Linker, Module, Store, Trap, UnknownImportError};
 
+const SHARED_MEMORY: &str = "it has a memory that threads could share; allow that with -W shared-memory=y";
+
 /// How a program's own module is loaded and linked, beside its code.
 #[derive(Default)]
 pub(crate) struct LinkOptions {
@@ -42,6 +44,8 @@ pub(crate) struct Program {
     resolved: Option<InstancePre<Guest>>,
     unknown_imports: UnknownImports,
     entry: Entry,
+    /// What its instances take in this host, beside their memories and tables.
+    instance_bytes: usize,
 }
 
 impl Program {
@@ -57,12 +61,15 @@ impl Program {
         let name = code.name.clone();
         check_memory(&module).map_err(|reason| Error::ModuleUnfit { name: name.clone(), reason: reason.to_owned() })?;
         let entry = Entry::find(&name, &module, options.invocation, arguments)?;
+        let all = std::iter::once(code).chain(options.preloads.iter().map(|(_, code)| code));
+        let instance_bytes = all.map(Code::instance_bytes).sum();
         let compile = |(name, code): (String, Code)| Ok((name, code.compile_for(module.engine(), trusted)?));
         let preloads: Vec<_> = options.preloads.into_iter().map(compile).collect::<Result<_, Error>>()?;
         let mut linker = linker(module.engine())?;
         linker.allow_unknown_exports(options.allows_unknown_exports);
         let unknown_imports = options.unknown_imports;
-        let mut program = Program { name, module, preloads, linker, resolved: None, unknown_imports, entry };
+        let mut program =
+            Program { name, module, preloads, linker, resolved: None, unknown_imports, entry, instance_bytes };
         if program.preloads.is_empty() && unknown_imports == UnknownImports::Refused {
             let resolved = program.linker.instantiate_pre(&program.module);
             program.resolved = Some(resolved.map_err(|error| unlinked(&program.name, &error))?);
@@ -91,6 +98,7 @@ impl Program {
 
     /// Runs it to its end, with its exit code if it has one.
     pub(crate) fn run(&self, store: &mut Store<Guest>) -> wasmtime::Result<i32> {
+        store.data_mut().memory_limit.keep(self.instance_bytes)?;
         let instance = self.instantiate(store).map_err(|error| {
             // A start function has run, or a limit was hit.
             if error.is::<Trap>() || error.is::<Stop>() { error } else { error.context(NotStarted) }
@@ -121,10 +129,14 @@ impl Program {
 
     /// Why no instance could be made.
     pub(crate) fn not_started(&self, error: &wasmtime::Error) -> Error {
-        match error.is::<UnknownImportError>() {
-            true => unlinked(&self.name, error),
-            false => Error::NotStarted { name: self.name.clone(), reason: one_line(error) },
+        if error.is::<UnknownImportError>() {
+            return unlinked(&self.name, error);
         }
+        let reason = match one_line(error) {
+            reason if reason.contains("shared memory support is disabled") => SHARED_MEMORY.to_owned(),
+            reason => reason,
+        };
+        Error::NotStarted { name: self.name.clone(), reason }
     }
 }
 
@@ -146,15 +158,13 @@ fn linker(engine: &Engine) -> Result<Linker<Guest>, Error> {
     Ok(linker)
 }
 
-/// The functions of preview1 take 32-bit addresses in memory that nobody else changes meanwhile.
+/// The functions of preview1 work on memory that nobody else changes meanwhile. Their addresses have 32 bits, also where
+/// those of the program have 64.
 fn check_memory(module: &Module) -> Result<(), &'static str> {
     let uses_preview1 = module.imports().any(|import| import.module().starts_with("wasi_"));
     match module.get_export("memory") {
         Some(ExternType::Memory(memory)) if memory.is_shared() && uses_preview1 => {
             Err("its memory is shared between threads (the proposal `threads`), which preview1 has no functions for")
-        }
-        Some(ExternType::Memory(memory)) if memory.is_64() && uses_preview1 => {
-            Err("its memory has 64-bit addresses (the proposal `memory64`); preview1 has 32-bit ones")
         }
         _ => Ok(()),
     }
@@ -162,7 +172,7 @@ fn check_memory(module: &Module) -> Result<(), &'static str> {
 
 fn unlinked(name: &str, error: &wasmtime::Error) -> Error {
     if let Some(unknown) = error.downcast_ref::<UnknownImportError>() {
-        let import = format!("{}.{}", unknown.module().escape_debug(), unknown.name().escape_debug());
+        let import = format!("{}.{}", unknown.module(), unknown.name());
         return Error::Import { name: name.to_owned(), import };
     }
     let reason = format!(

@@ -6,6 +6,7 @@ use crate::core_dump;
 use crate::counters::{Counters, Statistics};
 use crate::descriptors::Descriptors;
 use crate::error::{Error, Stop};
+use crate::fellow_workers::FellowWorkers;
 use crate::given::Given;
 use crate::guest::Guest;
 use crate::memory_limit::MemoryLimit;
@@ -19,7 +20,6 @@ use crate::socket::Socket;
 use crate::stdio::Stdio;
 use crate::stop::StopHandle;
 use crate::waiting::Patience;
-use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -141,8 +141,7 @@ impl Starter {
             counters: Arc::clone(counters),
             shutdown: channel.clone(),
             trace: given.trace.clone(),
-            shares_listeners: given.workers() > 1,
-            has_accepted: Cell::new(false),
+            fellow_workers: (given.workers() > 1).then(|| FellowWorkers::new(worker, self.statistics.clone())),
             first_wait: Some(Box::new(move || starter.note_ready())),
             random_bytes_max: limits.random_bytes,
             is_alone: self.program.is_alone(),

@@ -1,12 +1,16 @@
 //! The calls of a guest, as a person reads them.
 
 use crate::memory::LinearMemory;
+use crate::poll::{SUBSCRIPTION_SIZE, described};
 use crate::waiting::Failure;
 use std::fmt::Write;
 use std::sync::Arc;
 
 /// Of a text or of data that a call is about, so much is shown.
 const SHOWN_BYTES_MAX: u32 = 32;
+
+/// And so many of the subscriptions of a wait.
+const SHOWN_WAITS_MAX: u32 = 16;
 
 /// Arguments that say where a number is written to, by name.
 const RESULTS: [&str; 8] = ["accepted", "events_count", "opened", "read", "received", "sent", "used", "written"];
@@ -52,6 +56,9 @@ impl Trace {
         }
         if result.is_ok() {
             tell_results(&mut line, function, arguments, memory);
+        }
+        if let [("subscriptions", subscriptions), _, ("count", count), _] = *arguments {
+            tell_waits(&mut line, memory, subscriptions as u32, count as u32);
         }
         (self.0)(&line);
     }
@@ -120,6 +127,16 @@ fn tell_results(line: &mut String, function: &str, arguments: &[(&str, u64)], me
             }
         }
     }
+}
+
+/// What the guest has waited for, in the order of its array.
+fn tell_waits(line: &mut String, memory: &LinearMemory<'_>, subscriptions: u32, count: u32) {
+    let shown = count.min(SHOWN_WAITS_MAX);
+    let Ok(array) = memory.records(subscriptions, shown, SUBSCRIPTION_SIZE as u32) else { return };
+    let (array, _) = array.as_chunks();
+    let waits: Vec<String> = array.iter().map(described).collect();
+    let more = if count > shown { ", …" } else { "" };
+    let _ = write!(line, ": [{}{more}]", waits.join(", "));
 }
 
 /// The beginning of what is there, with a mark where more follows.

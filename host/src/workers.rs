@@ -25,6 +25,8 @@ pub struct WorkerEnd<'a> {
     pub result: &'a Result<i32, Error>,
     /// It is started anew after this time.
     pub restarts_after: Option<Duration>,
+    /// How many other workers go on.
+    pub others: usize,
 }
 
 /// What the waiting thread is told.
@@ -128,7 +130,7 @@ impl Workers {
             Err(error) => log::error!("worker {worker}: {error}"),
         }
         if let Some(tell) = &self.starter.given.watchers.end {
-            tell(&WorkerEnd { worker, result: &result, restarts_after });
+            tell(&WorkerEnd { worker, result: &result, restarts_after, others: self.running });
         }
         if let Some(pause) = restarts_after {
             return self.start(worker, pause);

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use selectio_driver::process::Stream;
-use selectio_driver::{Program, World, cargo};
+use selectio_driver::{Host, Program, World, cargo, host};
 
 use crate::{Ended, LIMIT, connect, expect_line, start};
 
@@ -20,7 +20,7 @@ const COMMANDS: [&str; 8] = [
     "printf 'world\\n' | nc -N 127.0.0.1 7000",
     "cargo xtask serve chat",
     "cargo xtask serve chat --wasm",
-    "cargo run --release --package selectio-host -- run --help",
+    "cargo run --package selectio-host -- run --help",
 ];
 
 fn read(path: &str) -> String {
@@ -34,10 +34,11 @@ fn blocks(text: &str, fence: &str) -> Vec<String> {
     starts.map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
 }
 
-/// `cargo ARGUMENTS`, as a reader of the README types it, where the builds of this test are.
+/// `cargo ARGUMENTS`, as a reader of the README types it, where the builds of this test are. An installed host is not
+/// what is tested.
 fn typed(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
-    command.args(arguments).current_dir(cargo::workspace_folder());
+    command.args(arguments).current_dir(cargo::workspace_folder()).env(host::VARIABLE, Host::Selectio.name());
     command
 }
 
@@ -99,7 +100,7 @@ fn serve_says_where_it_listens_in_both_worlds() {
 
 #[test]
 fn the_host_s_help_is_there() {
-    let ended = Ended::of(typed(&["run", "--quiet", "--release", "--package", "selectio-host", "--", "run", "--help"]));
+    let ended = Ended::of(typed(&["run", "--quiet", "--package", "selectio-host", "--", "run", "--help"]));
     assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
     assert!(ended.stdout.contains("--tcplisten"));
 }

@@ -4,13 +4,16 @@ use std::env;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
-use selectio_driver::cargo::WASM_TARGET;
+use selectio_driver::cargo::{self, WASM_TARGET};
 use selectio_driver::transcript::{self, Transcript, Verdict};
-use selectio_driver::{Program, System, World, conversation, system, wine};
+use selectio_driver::{Host, Program, System, World, conversation, system, wine};
 
 use crate::hand_over;
 use crate::table::side_by_side;
 use crate::toolchain;
+
+/// The example that is played with.
+const EXAMPLE: &str = "chat";
 
 /// Does it once more, with everything on `system`.
 pub fn run_on(system: System) -> Result<ExitCode> {
@@ -26,8 +29,12 @@ pub fn run() -> Result<ExitCode> {
     if is_on_wine {
         toolchain::ensure_target(wine::TARGET)?;
     }
-    let (native_heading, native) = play(World::Native)?;
-    let (wasm_heading, wasm) = play(World::Wasm)?;
+    let host = Host::at_hand()?;
+    if host == Host::Selectio {
+        cargo::example_and_host(EXAMPLE)?;
+    }
+    let (native_heading, native) = play(host, World::Native)?;
+    let (wasm_heading, wasm) = play(host, World::Wasm)?;
     if is_on_wine {
         wine::shut_down()?;
     }
@@ -61,10 +68,10 @@ pub fn run() -> Result<ExitCode> {
     Ok(if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Starts chat in `world` and plays the conversation against it; returns the heading for the transcript, and it.
-fn play(world: World) -> Result<(String, Transcript)> {
-    let program = Program::start("chat", world, &[])?;
-    eprintln!("example chat ({world}) listens on {}; three clients play the script", program.address);
+/// Starts the example in `world` and plays the conversation against it; returns the heading for the transcript, and it.
+fn play(host: Host, world: World) -> Result<(String, Transcript)> {
+    let program = Program::start_on(host, EXAMPLE, world, &[])?;
+    eprintln!("example {EXAMPLE} ({world}) listens on {}; three clients play the script", program.address);
     let transcript = conversation::play(program.address);
     let place = match System::chosen()? {
         System::This => "",

@@ -31,7 +31,7 @@ impl Known {
 /// What differs on a host.
 pub fn of(host: Host) -> &'static [Difference] {
     match host {
-        Host::Selectio => &[],
+        Host::Selectio | Host::Installed => &[],
         // Both have the WASI of Wasmtime up to 46, the package wasi-common.
         Host::Wasmtime46 | Host::Wasmi => &WASI_COMMON,
     }

@@ -15,7 +15,7 @@ use crate::toolchain;
 const DRIVERS: [(&[&str], &[&str]); 2] = [
     (&["--package", "selectio", "--test", "examples"], &["wasm::"]),
     (
-        &["--release", "--package", "selectio-host", "--test", "conformance"],
+        &["--package", "selectio-host", "--test", "conformance"],
         // The others are about the command and the library of `selectio run`.
         &["clocks::", "descriptors::", "hostile::", "poll::", "sockets::"],
     ),

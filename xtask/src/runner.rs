@@ -10,10 +10,12 @@ use selectio_driver::{Host, guest_tests};
 
 use crate::hand_over;
 
-/// Builds the host if it is not up to date, or installs it, then runs `module` under it.
+/// Builds the host if it is not up to date, or installs it, then runs `module` under it. Only examples run under an
+/// installed one: tests are about the host of this source.
 pub fn run(module: &Path, arguments: &[String]) -> Result<ExitCode> {
-    let host = Host::chosen()?;
-    if is_test_binary(module) {
+    let host = if is_in_folder(module, "examples") { Host::at_hand()? } else { Host::chosen()? };
+    // Programs and documentation tests lie elsewhere.
+    if is_in_folder(module, "deps") {
         let exit_code = guest_tests::run(host, module, arguments)?;
         return Ok(ExitCode::from(u8::try_from(exit_code).unwrap_or(u8::MAX)));
     }
@@ -22,9 +24,9 @@ pub fn run(module: &Path, arguments: &[String]) -> Result<ExitCode> {
     hand_over::to(command)
 }
 
-/// Cargo keeps test binaries in a folder `deps`; examples, programs and documentation tests lie elsewhere.
-fn is_test_binary(module: &Path) -> bool {
-    module.parent().and_then(Path::file_name) == Some(OsStr::new("deps"))
+/// Cargo keeps test binaries in a folder `deps`, and examples in a folder `examples`.
+fn is_in_folder(module: &Path, name: &str) -> bool {
+    module.parent().and_then(Path::file_name) == Some(OsStr::new(name))
 }
 
 /// The address that is the first argument, so that a command line means the same in both worlds; else a free port.
@@ -35,13 +37,17 @@ fn listen_address(arguments: &[String]) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_test_binary, listen_address};
+    use super::{is_in_folder, listen_address};
     use std::path::Path;
 
     #[test]
-    fn test_binaries() {
-        assert!(is_test_binary(Path::new("/t/wasm32-wasip1/debug/deps/it-0123.wasm")));
-        assert!(!is_test_binary(Path::new("/t/wasm32-wasip1/debug/examples/echo.wasm")));
+    fn tests_and_examples_are_told_apart_by_their_folder() {
+        let (test, example) = (
+            Path::new("/t/wasm32-wasip1/debug/deps/it-0123.wasm"),
+            Path::new("/t/wasm32-wasip1/debug/examples/echo.wasm"),
+        );
+        assert!(is_in_folder(test, "deps") && !is_in_folder(test, "examples"));
+        assert!(is_in_folder(example, "examples") && !is_in_folder(example, "deps"));
     }
 
     #[test]

@@ -12,12 +12,11 @@ use crate::browser::{self, Engine};
 use crate::tally::Tally;
 use crate::toolchain;
 
-/// The packages whose native tests are built in debug mode: all but the host, which is only ever built in release, and
-/// the benchmarks, which need many packages that nothing else does.
-const NATIVE_PACKAGES: [&str; 5] = ["--workspace", "--exclude", "selectio-host", "--exclude", "selectio-bench"];
-/// The packages with examples in their documentation. Not the canary, whose source is that of the library.
-const NATIVE_DOCUMENTATION: [&str; 4] = ["--package", "selectio", "--package", "selectio-platform"];
-const HOST_PACKAGE: [&str; 3] = ["--release", "--package", "selectio-host"];
+/// The packages with native tests: all but the benchmarks, which need many packages that nothing else does. With them the
+/// examples and the host are built, and nothing is left to do for the tests that start those.
+const NATIVE_PACKAGES: [&str; 3] = ["--workspace", "--exclude", "selectio-bench"];
+/// Their documentation. Not that of the canary, whose source is that of the library.
+const NATIVE_DOCUMENTATION: [&str; 5] = ["--workspace", "--exclude", "selectio-bench", "--exclude", "selectio-canary"];
 const WASM_PACKAGE: [&str; 4] = ["--package", "selectio", "--target", WASM_TARGET];
 
 /// The library's own tests and the portable ones: the others need processes or sockets.
@@ -92,23 +91,14 @@ pub fn run() -> Result<ExitCode> {
 }
 
 fn run_native(has_wasm_target: bool) -> Result<Tally> {
-    let mut skipping: &[&str] = &[];
-    if has_wasm_target {
-        cargo::host()?;
-    } else {
-        skipping = &["--skip", WASM_MODULE];
-    }
+    let skipping: &[&str] = if has_wasm_target { &[] } else { &["--skip", WASM_MODULE] };
     let mut tally = Tally::default();
-    for (packages, documentation) in
-        [(NATIVE_PACKAGES.as_slice(), NATIVE_DOCUMENTATION.as_slice()), (&HOST_PACKAGE, &HOST_PACKAGE)]
-    {
-        for binary in build_tests("native", packages)? {
-            let mut command = Command::new(&binary.path);
-            command.args(skipping);
-            tally.extend(run_binary("native", &binary, command)?);
-        }
-        tally.extend(run_documentation_tests("native", documentation)?);
+    for binary in build_tests("native", &NATIVE_PACKAGES)? {
+        let mut command = Command::new(&binary.path);
+        command.args(skipping);
+        tally.extend(run_binary("native", &binary, on(Host::Selectio, command))?);
     }
+    tally.extend(run_documentation_tests("native", Host::Selectio, &NATIVE_DOCUMENTATION)?);
     Ok(tally)
 }
 
@@ -132,7 +122,7 @@ pub fn run_wasm(host: Host) -> Result<Tally> {
     for binary in build_tests(WASM_TARGET, &packages)? {
         tally.extend(run_binary(WASM_TARGET, &binary, on(host, guest_command(&binary)?))?);
     }
-    tally.extend(run_documentation_tests(WASM_TARGET, &packages)?);
+    tally.extend(run_documentation_tests(WASM_TARGET, host, &packages)?);
     Ok(tally)
 }
 
@@ -173,7 +163,8 @@ pub fn on(host: Host, mut command: Command) -> Command {
 /// Builds test binaries.
 pub fn build_tests(target: &str, packages: &[&str]) -> Result<Vec<Executable>> {
     let arguments = [&["test", "--no-run"], packages].concat();
-    let mut executables = cargo::build(&format!("tests ({target}): cargo {}", arguments.join(" ")), &arguments)?;
+    let remark = format!("cargo {}", arguments.join(" "));
+    let mut executables = cargo::build(&format!("tests ({target})"), &remark, &arguments)?;
     executables.retain(|it| it.is_test);
     // Cargo names them in the order in which they were done.
     executables.sort_by(|a, b| (&a.package_folder, &a.kind, &a.name).cmp(&(&b.package_folder, &b.kind, &b.name)));
@@ -188,12 +179,12 @@ pub fn run_binary(target: &str, binary: &Executable, mut command: Command) -> Re
     Tally::of_command(&format!("{name}: "), command)
 }
 
-fn run_documentation_tests(target: &str, packages: &[&str]) -> Result<Tally> {
+fn run_documentation_tests(target: &str, host: Host, packages: &[&str]) -> Result<Tally> {
     let arguments = [&["test", "--doc"], packages].concat();
     step(&format!("{target}: cargo {}", arguments.join(" ")));
     let mut command = cargo::command();
     command.args(&arguments);
-    Tally::of_command("doc: ", command)
+    Tally::of_command("doc: ", on(host, command))
 }
 
 /// Says what runs now.

@@ -36,12 +36,16 @@ pub(crate) enum Command {
     /// is their number, LISTEN_FDNAMES their names. Directories come after them.
     ///
     /// The exit code is the program's own; 1 when it can't be run, 2 for a wrong
-    /// command line, 124 when its time is over, 134 when it traps, 129, 130 and
-    /// 143 when SIGHUP, Ctrl-C or SIGTERM has ended it.
+    /// command line, 124 when its time is over, 134 when it traps or is out of
+    /// memory or fuel, 129, 130 and 143 when SIGHUP, Ctrl-C or SIGTERM has ended it.
     ///
-    /// Such a signal ends the program at once, unless it has waited in poll_oneoff
-    /// for descriptor 0x7ffffff0 (2147483632): there it reads the signal's number,
-    /// and then has a grace time to end by itself. A second signal ends it at once.
+    /// Ctrl-C and SIGHUP end the program at once. After SIGTERM it gets no more
+    /// connections, and ends when it has closed those that it has. A program that
+    /// has waited in poll_oneoff for descriptor 0x7ffffff0 (2147483632) reads the
+    /// signal's number there in place of all that, and ends by itself. Either has
+    /// the grace time for it; a second signal ends it at once.
+    ///
+    /// SIGUSR1 prints the metrics.
     ///
     /// Compiled programs are kept in the cache folder of Wasmtime (on Linux
     /// ~/.cache/wasmtime), so that the next start takes no time; it bounds itself.
@@ -107,7 +111,7 @@ fn help_asked_for(words: &[OsString]) -> Option<Table> {
     let (_, matches) = matches.subcommand()?;
     Table::ALL.into_iter().find_map(|(id, table)| {
         let mut values = matches.try_get_many::<OsString>(id).ok()??;
-        values.find_map(|value| table(value.to_str()?))
+        values.any(|value| value.to_str().is_some_and(option_table::is_help)).then_some(table)
     })
 }
 

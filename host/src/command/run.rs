@@ -7,9 +7,10 @@ use super::wasmtime_options::WasmtimeOptions;
 use crate::operation::Operation;
 use crate::quantity;
 use clap::Args;
-use selectio_host::{Error, Host, HostBuilder, Preopen};
+use selectio_host::{Error, Host, HostBuilder, Preopen, SocketFile};
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What `selectio run` is told.
@@ -68,7 +69,7 @@ pub(crate) struct Run {
     #[arg(long, help_heading = "Sockets")]
     nagle: bool,
 
-    /// End the program when it asks for more memory (bytes, or with K, M, G)
+    /// End the program when it asks for more memory (bytes, or with K, M, G), of each worker
     #[arg(long, value_name = "SIZE", value_parser = quantity::size, help_heading = "Limits")]
     max_memory: Option<usize>,
 
@@ -76,11 +77,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     max_sockets: Option<usize>,
 
-    /// End the program after a time (seconds, or with ms, s, m, h)
+    /// End the program after a time (seconds, or with ms, s, m, h); compiling it doesn't count
     #[arg(long, value_name = "TIME", value_parser = quantity::time_limit, help_heading = "Limits")]
     timeout: Option<Duration>,
 
-    /// Give a program that is told of a signal this long to end; 0: end it at once
+    /// Give a program that is to end this long for it; 0: end it at once
     #[arg(long, value_name = "TIME", value_parser = quantity::time, default_value = "10s", help_heading = "Limits")]
     pub(crate) grace: Duration,
 
@@ -126,17 +127,30 @@ impl Run {
         Ok(())
     }
 
-    /// Opens the sockets that the command line asks for.
-    pub(crate) fn sockets(&self) -> Result<Vec<Preopen>, Error> {
-        // First of all: what is opened here must not get a number that was promised and is not open.
-        let is_inherited = self.inherited || self.wasmtime.inherits_sockets();
-        let passed = if is_inherited { Preopen::inherited()? } else { Vec::new() };
+    /// What the program is called.
+    pub(crate) fn module_name(&self) -> String {
+        self.program.first().cloned().unwrap_or_default()
+    }
+
+    /// The sockets that were passed to this process. To be called first of all: what this process opens itself must not
+    /// get a number that was promised and is not open.
+    pub(crate) fn passed_sockets(&self) -> Result<Vec<Preopen>, Error> {
+        let asked = self.inherited || self.wasmtime.inherits_sockets();
+        if asked { Preopen::inherited() } else { Ok(Vec::new()) }
+    }
+
+    /// Opens the sockets that the command line asks for, before those that were passed. The files of Unix listeners get
+    /// into `files` with nobody looking in between; to connect may take minutes, so that is not done meanwhile.
+    pub(crate) fn sockets(&self, passed: Vec<Preopen>, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
         let mut sockets = Vec::new();
         for listener in self.tcp_listeners.iter().chain(self.wasmtime.tcp_listeners()) {
             sockets.push(open(listener, Preopen::tcp_listener)?);
         }
         for listener in &self.unix_listeners {
-            sockets.push(open(listener, |path| Preopen::unix_listener(path))?);
+            let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+            let socket = open(listener, |path| Preopen::unix_listener(path))?;
+            files.extend(socket.file().cloned());
+            sockets.push(socket);
         }
         for stream in &self.tcp_streams {
             sockets.push(open(stream, Preopen::tcp_stream)?);
@@ -212,7 +226,7 @@ impl Run {
             builder = builder.restart();
         }
         if self.trace {
-            builder = builder.trace(|line| crate::say(line));
+            builder = builder.trace(crate::say);
         }
         builder.workers(self.workers)
     }

@@ -18,6 +18,8 @@ const GROUPS: [(&str, &str); 5] = [
     ("wasi_raw", "What the program gets of WASI; -S help lists them"),
 ];
 
+const ASYNC_STACK_BYTES_MORE: usize = 512 * 1024;
+
 /// The options, checked, and what is set by them.
 pub(super) struct WasmtimeOptions {
     config: Config,
@@ -76,6 +78,10 @@ impl WasmtimeOptions {
         let mut config = options.config(None).map_err(|error| format!("Wasmtime can't be set so: {}", line(&error)))?;
         if wants_cache {
             config.cache(cache(options.codegen.cache_config.as_deref())?);
+        }
+        if let Some(bytes) = options.wasm.max_wasm_stack {
+            // Wasmtime wants this to be more, although nothing runs on such a stack.
+            config.async_stack_size(bytes.saturating_add(ASYNC_STACK_BYTES_MORE));
         }
         if options.debug.max_backtrace == Some(0) {
             config.wasm_backtrace_max_frames(None);

@@ -63,8 +63,7 @@ pub(super) fn wait<'a>(
     guest.waits.follow(array, address, descriptors, patience)?;
     guest.memory_limit.set_wait_bytes(guest.waits.bytes()).map_err(Failure::End)?;
     let set = guest.waits.followed();
-    set.wait(&guest.clock, descriptors, patience)?;
+    set.wait(&guest.clock, descriptors, patience, &guest.counters)?;
     guest.counters.waits.add(1);
-    guest.has_accepted.set(false);
     Ok(set.events())
 }

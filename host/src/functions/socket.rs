@@ -3,6 +3,7 @@
 use super::define;
 use crate::descriptors::Descriptor;
 use crate::errno::Errno;
+use crate::fellow_workers::FellowWorkers;
 use crate::guest::Guest;
 use crate::memory::LinearMemory;
 use crate::socket::Socket;
@@ -50,11 +51,9 @@ fn sock_accept(
 }
 
 /// While connections are kept away, there is none, however long the guest waits.
-///
-/// A guest that shares its listeners gets one connection for each of its waits. If it took all that are there, those
-/// that come at once would all be with the worker that wakes first, for as long as they last.
 fn accept(guest: &Guest, listener: &Socket, nonblocking: bool) -> Result<Socket, Failure> {
-    if guest.shares_listeners && listener.nonblocking && guest.has_accepted.get() {
+    let fellows = guest.fellow_workers.as_ref().filter(|_| listener.nonblocking);
+    if fellows.is_some_and(FellowWorkers::should_have_the_next) {
         return Err(Errno::AGAIN.into());
     }
     if let Some(shutdown) = &guest.shutdown
@@ -66,9 +65,11 @@ fn accept(guest: &Guest, listener: &Socket, nonblocking: bool) -> Result<Socket,
         // It tells nothing to a guest that has not asked for it.
         guest.patience.wait(shutdown.borrow(), Interest::READ)?;
     }
-    let accepted = listener.accept(nonblocking, &guest.patience)?;
-    guest.has_accepted.set(true);
-    Ok(accepted)
+    let accepted = listener.accept(nonblocking, &guest.patience);
+    if let Some(fellows) = fellows {
+        fellows.note_taken();
+    }
+    accepted
 }
 
 /// Peeking does not wait for all: what is there is enough for it.

@@ -27,7 +27,7 @@ pub(super) fn link(linker: &mut Linker<Guest>, module: &str) -> Result<()> {
     define!(linker, module, fd_filestat_get(fd: u32, stat: u32));
     define!(linker, module, fd_seek(fd: u32, offset: u64, whence: u32, position: u32));
     define!(linker, module, path_filestat_get(fd: u32, flags: u32, path: u32, length: u32, stat: u32));
-    define!(linker, module, poll_oneoff(subscriptions: u32, events: u32, count: u32, events_count: u32));
+    define!(linker, module, poll_oneoff(unstable_subscriptions: u32, events: u32, count: u32, events_count: u32));
     Ok(())
 }
 
@@ -74,7 +74,7 @@ fn fd_seek(
 fn poll_oneoff(
     memory: &mut LinearMemory<'_>,
     guest: &mut Guest,
-    subscriptions: u32,
+    unstable_subscriptions: u32,
     events: u32,
     count: u32,
     events_count: u32,
@@ -84,10 +84,10 @@ fn poll_oneoff(
     }
     memory.records(events, count, EVENT_SIZE as u32)?;
     memory.range(events_count, 4)?;
-    let array = memory.records(subscriptions, count, SUBSCRIPTION_SIZE as u32)?;
+    let array = memory.records(unstable_subscriptions, count, SUBSCRIPTION_SIZE as u32)?;
     let (array, _) = array.as_chunks();
     let array: Vec<Record> = array.iter().map(subscription).collect();
-    let ready = wait(guest, &array, subscriptions)?;
+    let ready = wait(guest, &array, unstable_subscriptions)?;
     let count = ready.len() as u32;
     for (place, event) in (events..).step_by(EVENT_SIZE).zip(ready) {
         memory.write(place, &event)?;

@@ -9,7 +9,7 @@ use http::{HEAD_LENGTH_MAX, Head, Progress};
 use selectio::{AsyncSocket, Dispatcher, SocketStatus};
 use selectio_host::{Error, Statistics};
 use std::cell::RefCell;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -47,7 +47,7 @@ pub(crate) fn serve(address: &str, statistics: Arc<OnceLock<Statistics>>) -> Res
 /// Prints the metrics to standard error.
 #[cfg(unix)]
 pub(crate) fn print(statistics: &Statistics) {
-    let _ = io::stderr().write_all(Exposition::new(statistics.clone()).text().as_bytes());
+    crate::say(Exposition::new(statistics.clone()).text().trim_end());
 }
 
 /// Serves for ever, unless the listener fails.

@@ -1,6 +1,7 @@
 //! From a file's bytes to a compiled module.
 
 mod engine;
+mod instance_size;
 mod precompiled;
 mod proposals;
 mod text;
@@ -59,6 +60,11 @@ impl Code {
         }
         let binary = self.binary()?;
         Module::from_binary(engine, &binary).map_err(|error| self.unfit(proposals::explain(engine, &binary, &error)))
+    }
+
+    /// About what an instance takes in this host, beside its memories and tables. What is compiled doesn't tell.
+    pub(crate) fn instance_bytes(&self) -> usize {
+        self.binary().map_or(0, |binary| instance_size::instance_bytes(&binary))
     }
 
     /// Compiles the code to what [`Code::compile`] loads.

@@ -7,7 +7,7 @@ mod tests;
 mod wait_set;
 mod watches;
 
-pub(crate) use subscription::{EVENT_SIZE, Record, SUBSCRIPTION_SIZE};
+pub(crate) use subscription::{EVENT_SIZE, Record, SUBSCRIPTION_SIZE, described};
 pub(crate) use wait_set::WaitSet;
 
 use crate::descriptors::{Descriptor, Descriptors};

@@ -3,6 +3,7 @@
 use super::subscription::Record;
 use super::{WaitSet, Waits};
 use crate::clock::MonotonicClock;
+use crate::counters::Counters;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
 use crate::given::Given;
@@ -91,7 +92,7 @@ impl Scene {
         let before = self.waits.noted.as_ref().map_or(0, |noted| noted.compared);
         self.waits.follow(&self.array, address, &self.descriptors, &patience()).unwrap();
         let set = self.waits.followed();
-        assert!(set.wait(&MonotonicClock::start(), &self.descriptors, &patience()).is_ok());
+        assert!(set.wait(&MonotonicClock::start(), &self.descriptors, &patience(), &Counters::default()).is_ok());
         let userdata = |event: [u8; 32]| u64::from_le_bytes(event[..8].try_into().unwrap());
         let events = set.events().map(userdata).filter(|&userdata| userdata != 0).collect();
         (self.waits.noted.as_ref().map_or(0, |noted| noted.compared) - before, events)

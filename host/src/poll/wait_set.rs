@@ -12,6 +12,7 @@ use super::clocks::Clocks;
 use super::subscription::{self, EVENT_SIZE, Outcome, Record, Subscribed};
 use super::watches::Watches;
 use crate::clock::MonotonicClock;
+use crate::counters::Counters;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
 use crate::shutdown::Channel;
@@ -191,11 +192,13 @@ impl WaitSet {
         clock: &MonotonicClock,
         descriptors: &Descriptors,
         patience: &Patience,
+        counters: &Counters,
     ) -> Result<(), Failure> {
         self.outcomes.clear();
         self.watches.tell_settled(&mut self.outcomes);
         let endless = self.is_endless.then_some(0);
         self.clocks.begin(&self.records, clock, endless, &mut self.outcomes);
+        counters.set_accepting(self.watches.has_listener());
         let mut waited = 0;
         loop {
             let until_idle = patience.idle.as_ref().and_then(|idle| idle.expire(descriptors));

@@ -79,6 +79,8 @@ pub(crate) struct Watches {
     looked_at: Vec<u32>,
     /// Those with subscriptions that need no waiting.
     settled: Vec<u32>,
+    /// How many listeners the selector has.
+    listeners: usize,
 }
 
 impl Watches {
@@ -98,7 +100,13 @@ impl Watches {
             stale: Vec::new(),
             looked_at: Vec::new(),
             settled: Vec::new(),
+            listeners: 0,
         })
+    }
+
+    /// Whether the wait is for connections too.
+    pub(crate) fn has_listener(&self) -> bool {
+        self.listeners > 0
     }
 
     /// What its buffers come to.
@@ -161,6 +169,7 @@ impl Watches {
             // It fails only for what is not there, which is the aim.
             let _ = self.selector.remove(source);
             watch.is_registered = false;
+            self.listeners -= usize::from(watch.is_listener);
         }
         self.note_stale(index);
     }
@@ -187,6 +196,7 @@ impl Watches {
         let watch = &mut self.watches[index as usize];
         let descriptor = descriptors.get(watch.fd);
         let source = descriptor.and_then(|descriptor| Ok(descriptor.source()?));
+        watch.is_listener = matches!(descriptor, Ok(Descriptor::Socket(socket)) if socket.role == Role::Listener);
         watch.state = match (descriptor, &source) {
             (Ok(Descriptor::Shutdown(request)), _) => {
                 if watch.readers > 0 {
@@ -194,18 +204,20 @@ impl Watches {
                 }
                 State::ReadOnlyInKernel
             }
-            (Ok(Descriptor::Socket(socket)), Ok(Some(_))) => {
-                watch.is_listener = socket.role == Role::Listener;
-                let is_kept_away = watch.is_listener && keeps_connections_away(&self.shutdown);
-                if is_kept_away { State::NeverReady } else { State::InKernel }
-            }
+            (_, Ok(Some(_))) if watch.is_listener && keeps_connections_away(&self.shutdown) => State::NeverReady,
             (_, Ok(Some(_))) => State::InKernel,
             (_, Ok(None)) => State::AlwaysReady,
             (_, &Err(error)) => State::Failed(error),
         };
-        if let Ok(Some(source)) = source
-            && let Err(error) = watch.register(index, &mut self.selector, source)
-        {
+        let was_registered = watch.is_registered;
+        let registered = match source {
+            Ok(Some(source)) => watch.register(index, &mut self.selector, source),
+            _ => Ok(()),
+        };
+        if watch.is_listener {
+            self.listeners = self.listeners + usize::from(watch.is_registered) - usize::from(was_registered);
+        }
+        if let Err(error) = registered {
             // The kernel's limit of watches, or its memory: this one's own error, and tried again with the next wait.
             watch.state = State::Failed(error.into());
             self.note_stale(index);

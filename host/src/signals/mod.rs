@@ -24,7 +24,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 /// What a signal does to this process.
 pub(crate) struct Ending {
     /// Removed at the end. There is nothing else to undo: no terminal setting or flag of a descriptor was changed.
-    /// Locked while listeners are opened, so that the end waits until each file is in here.
+    /// Locked while a listener is opened, so that the end waits until its file is in here.
     pub(crate) files: Arc<Mutex<Vec<SocketFile>>>,
     /// Tells the guests.
     pub(crate) request: ShutdownRequest,

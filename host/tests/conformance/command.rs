@@ -141,6 +141,29 @@ impl Running {
     }
 }
 
+/// A guest of nothing but this text, in a file of its own.
+pub fn text_file(name: &str, text: &str) -> String {
+    let path = folder(name).join("guest.wat");
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Runs to the end: exit code, standard output, standard error.
+pub fn outcome(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = output(arguments);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Also where a check fails before its end.
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It fails for one that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn output(arguments: &[&str]) -> Output {
     Command::new(SELECTIO).args(arguments).output().unwrap()
 }

@@ -8,9 +8,11 @@ mod functions;
 mod guest;
 mod hostile;
 mod limits;
+mod memory_limit;
 mod notes;
 mod other_host;
 mod poll;
+mod proposals;
 mod sockets;
 
 // These start the command and look at it from outside, with programs and files that Linux has.
@@ -25,7 +27,11 @@ mod crowd;
 #[cfg(target_os = "linux")]
 mod draining;
 #[cfg(target_os = "linux")]
+mod endings;
+#[cfg(target_os = "linux")]
 mod idle;
+#[cfg(target_os = "linux")]
+mod invoke;
 #[cfg(target_os = "linux")]
 mod log;
 #[cfg(target_os = "linux")]
@@ -33,7 +39,13 @@ mod metrics;
 #[cfg(target_os = "linux")]
 mod nagle;
 #[cfg(target_os = "linux")]
+mod not_started;
+#[cfg(target_os = "linux")]
 mod observed;
+#[cfg(target_os = "linux")]
+mod precompiled;
+#[cfg(target_os = "linux")]
+mod refusals;
 #[cfg(target_os = "linux")]
 mod resets;
 #[cfg(target_os = "linux")]
@@ -51,6 +63,14 @@ mod stuck_worker;
 #[cfg(target_os = "linux")]
 mod supervisor;
 #[cfg(target_os = "linux")]
+mod texts;
+#[cfg(target_os = "linux")]
 mod trace;
+#[cfg(target_os = "linux")]
+mod traps;
+#[cfg(target_os = "linux")]
+mod unix_files;
+#[cfg(target_os = "linux")]
+mod wasmtime_options;
 #[cfg(target_os = "linux")]
 mod workers;

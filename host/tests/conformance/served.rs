@@ -143,6 +143,6 @@ fn echo_module() -> &'static Path {
     MODULE.get_or_init(|| {
         let what = ["build", "--release", "--package", "selectio", "--example", "echo"];
         let arguments = [&what[..], &["--target", cargo::WASM_TARGET]].concat();
-        cargo::build("the example echo", &arguments).unwrap().pop().expect("one executable").path
+        cargo::build("the example echo", "", &arguments).unwrap().pop().expect("one executable").path
     })
 }

@@ -46,3 +46,13 @@ fn the_call_that_ends_the_program_is_told() {
     assert_eq!(running.finish().0, Some(3));
     assert_eq!(lines, "[0] proc_exit(code=3)\n");
 }
+
+#[test]
+fn what_a_wait_is_for_is_told() {
+    let text = "(func $main (call $after (i32.const 0) (i64.const 20)) (call $on_write (i32.const 1) (i32.const 77))
+                  (drop (call $poll (i32.const 2))))";
+    let guest = program("trace_wait", text);
+    let mut running = Running::start(&["--trace", guest.to_str().unwrap()]);
+    let lines = running.remaining_lines();
+    assert!(lines.contains("success, events_count 1: [clock in 20ms, write 77]"), "{lines}");
+}

@@ -1,9 +1,14 @@
 //! Several guests on the same listeners: who serves, who is started anew, and how they end.
 
 use crate::command::{Running, failure, program};
+use crate::guest::module;
+use selectio_host::{Error, Host, Preopen, StopHandle};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::num::NonZeroUsize;
+use std::sync::mpsc;
+use std::thread;
 
 /// Answers the first byte of each connection with a digit, how often this instance has done so, and closes; ends by a
 /// trap after a `t`, and with exit code 7 after an `x`.
@@ -24,7 +29,11 @@ const NAMED: &str = r"
         (br $again)))";
 
 fn ask(running: &Running, question: u8) -> Option<u8> {
-    let mut stream = running.connect();
+    ask_at(&running.address(), question)
+}
+
+fn ask_at(address: &str, question: u8) -> Option<u8> {
+    let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(&[question]).unwrap();
     let mut answer = [0];
     // A guest that traps resets the connection, or ends it.
@@ -43,7 +52,7 @@ fn start(name: &str, options: &[&str]) -> Running {
 
 #[test]
 fn connections_that_come_at_once_are_spread_over_the_workers() {
-    // Each instance takes as many as it gets, and says a byte to each.
+    // Each takes as many as it gets, and says a byte to each.
     let text = r"
         (func $main (local $count i32)
           (call $on_read (i32.const 0) (i32.const 3))
@@ -51,23 +60,31 @@ fn connections_that_come_at_once_are_spread_over_the_workers() {
             (drop (call $poll (i32.const 1)))
             (loop $next
               (br_if $again (call $accept (i32.const 0)))
-              (i32.store8 (i32.const 1024) (i32.const 46))
               (drop (call $send (call $accepted) (i32.const 1)))
               (br $next))))";
-    let guest = program("spread", text);
-    let options = ["--tcplisten", "127.0.0.1:0", "--timeout", "60", "--workers", "2", "--trace"];
-    let mut running = Running::start(&[&options[..], &[guest.to_str().unwrap()]].concat());
-    running.line();
-    let address = running.address();
-    let mut held: Vec<_> = (0..40).map(|_| TcpStream::connect(&address).unwrap()).collect();
-    held.iter_mut().for_each(|stream| stream.read_exact(&mut [0]).unwrap());
-    running.signal("INT");
-    let lines = running.remaining_lines();
-    for worker in ["[0]", "[1]"] {
-        let is_its_own = |line: &&str| line.starts_with(worker) && line.contains("success, accepted");
-        let count = lines.lines().filter(is_its_own).count();
-        assert!(count >= 4, "worker {worker} has {count} of 40");
-    }
+    let listener = Preopen::tcp_listener("127.0.0.1:0").unwrap();
+    let address = listener.address().to_owned();
+    let (sender, ready) = mpsc::channel();
+    let stop = StopHandle::new().unwrap();
+    let builder = Host::builder().module_bytes("guest.wasm", module(text)).preopen(listener).stop(stop.clone());
+    let builder = builder.workers(NonZeroUsize::new(2).unwrap()).on_ready(move || sender.send(()).unwrap());
+    let host = builder.build().unwrap();
+    let statistics = host.statistics();
+    let guests = thread::spawn(|| host.run());
+    ready.recv().unwrap();
+    // A worker that gets no processor can't take any.
+    let is_spread = || {
+        let before = statistics.workers();
+        let mut held: Vec<_> = (0..40).map(|_| TcpStream::connect(&address).unwrap()).collect();
+        held.iter_mut().for_each(|stream| stream.read_exact(&mut [0]).unwrap());
+        let after = statistics.workers();
+        let accepted =
+            after.iter().zip(before).map(|(after, before)| after.connections_accepted - before.connections_accepted);
+        accepted.min() >= Some(10)
+    };
+    assert!((0..20).any(|_| is_spread()), "{:?}", statistics.workers());
+    stop.stop();
+    assert!(matches!(guests.join().unwrap(), Err(Error::Stopped)));
 }
 
 #[test]
@@ -97,12 +114,15 @@ fn a_worker_that_ends_by_itself_is_not_started_anew() {
 
 #[test]
 fn without_restart_the_others_go_on_and_the_first_failure_is_the_result() {
-    let running = start("remaining", &["--workers", "2"]);
+    let mut running = start("remaining", &["--workers", "2"]);
     assert_eq!(ask(&running, b't'), None);
-    let answers: BTreeSet<_> = (0..4).map(|_| ask(&running, b'?')).collect();
+    let address = running.address();
+    let line = running.line().to_owned();
+    assert!(line.contains("the program trapped") && line.ends_with("; 1 go on\n"), "{line}");
+    let answers: BTreeSet<_> = (0..4).map(|_| ask_at(&address, b'?')).collect();
     // One instance has answered all of them.
     assert_eq!(answers, (b'1'..=b'4').map(Some).collect());
-    assert_eq!(ask(&running, b'x'), None);
+    assert_eq!(ask_at(&address, b'x'), None);
     assert_eq!(running.finish().0, Some(134));
 }
 

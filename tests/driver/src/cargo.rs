@@ -1,22 +1,22 @@
 //! Calls cargo and learns where it put what it built.
 //!
 //! Paths are never guessed: cargo names each file that it built, so target folders set by the environment or by a
-//! configuration file are honoured without knowing of them. Its progress reaches the terminal, below a line that says
-//! what is being built; a build with nothing to do is silent.
+//! configuration file are honoured without knowing of them.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStderr, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::program::World;
+use crate::progress;
 use crate::system::System;
 
 /// The WebAssembly target that guests are built for.
@@ -72,56 +72,74 @@ pub fn target_folder() -> Result<PathBuf> {
     Ok(PathBuf::from(folder))
 }
 
+/// The packages that are chosen for each native build, whatever is built of them. Cargo gives their dependencies the
+/// features that all of them ask for, so these are the same each time, and compiled once.
+const NATIVE_PACKAGES: [&str; 4] = ["--package", "selectio", "--package", "selectio-host"];
+
+const HOST: [&str; 2] = ["--bin", "selectio"];
+const HOST_REMARK: &str = "the first time that takes two to three minutes on two cores, for Wasmtime";
+
 /// Builds the example `name` for `world`, once for each process.
 pub fn example(name: &str, world: World) -> Result<PathBuf> {
-    let mut arguments = vec!["build", "--package", "selectio", "--example", name];
+    let what = format!("example {name} ({world})");
     match world {
-        World::Native => arguments.extend(System::chosen()?.cargo_arguments()),
-        World::Wasm => arguments.extend(["--target", WASM_TARGET]),
+        World::Native => Ok(build_natively(&what, "", &["--example", name])?.remove(0)),
+        World::Wasm => {
+            let arguments = ["build", "--package", "selectio", "--example", name, "--target", WASM_TARGET];
+            Ok(build_once(&what, "", &arguments)?.remove(0))
+        }
     }
-    build_once(&format!("example {name} ({world})"), &arguments)
 }
 
-/// Builds the command `selectio`, the host, for the chosen system, once for each process.
+/// Builds the command `selectio`, the host, for the chosen system, once for each process. It is not optimized: that
+/// would take two to three times as long, and costs most when a guest starts for the first time.
 pub fn host() -> Result<PathBuf> {
-    let mut arguments = vec!["build", "--release", "--package", "selectio-host", "--bin", "selectio"];
-    arguments.extend(System::chosen()?.cargo_arguments());
-    build_once("the host (the first time, Wasmtime takes some minutes)", &arguments)
+    Ok(build_natively("the host", HOST_REMARK, &HOST)?.remove(0))
 }
 
-fn build_once(what: &str, arguments: &[&str]) -> Result<PathBuf> {
-    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+/// Builds the example `name` natively and the host, in one go, which leaves no core idle. [`example`] and [`host`] have
+/// nothing left to do then.
+pub fn example_and_host(name: &str) -> Result<()> {
+    let what = format!("example {name} ({}) and the host", World::Native);
+    build_natively(&what, HOST_REMARK, &[&["--example", name], &HOST[..]].concat())?;
+    Ok(())
+}
+
+fn build_natively(what: &str, remark: &str, targets: &[&str]) -> Result<Vec<PathBuf>> {
+    let system = System::chosen()?.cargo_arguments();
+    build_once(what, remark, &[&["build"], &NATIVE_PACKAGES[..], targets, system].concat())
+}
+
+/// Returns at least one path.
+fn build_once(what: &str, remark: &str, arguments: &[&str]) -> Result<Vec<PathBuf>> {
+    static BUILT: Mutex<BTreeMap<String, Vec<PathBuf>>> = Mutex::new(BTreeMap::new());
     // Held while building: two calls of cargo would only wait for each other.
     let mut built = BUILT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let key = arguments.join(" ");
-    if let Some(path) = built.get(&key) {
-        return Ok(path.clone());
+    if let Some(paths) = built.get(&key) {
+        return Ok(paths.clone());
     }
-    let executable = build(what, arguments)?.pop().ok_or_else(|| anyhow!("`cargo {key}` built no executable"))?;
-    built.insert(key, executable.path.clone());
-    Ok(executable.path)
+    let paths: Vec<PathBuf> = build(what, remark, arguments)?.into_iter().map(|it| it.path).collect();
+    ensure!(!paths.is_empty(), "`cargo {key}` built no executable");
+    built.insert(key, paths.clone());
+    Ok(paths)
 }
 
-/// Runs a building subcommand of cargo and returns the executables that it names. `what` is being built.
-pub fn build(what: &str, arguments: &[&str]) -> Result<Vec<Executable>> {
+/// Runs a building subcommand of cargo and returns the executables that it names. `what` is being built; a `remark` about
+/// it is shown if there is something to build.
+pub fn build(what: &str, remark: &str, arguments: &[&str]) -> Result<Vec<Executable>> {
     let call = format!("cargo {}", arguments.join(" "));
     let mut command = command();
     command.args(arguments).arg("--message-format=json-render-diagnostics");
-    if io::stderr().is_terminal() {
-        // Behind a pipe cargo would show neither colours nor its progress bar.
-        command
-            .env("CARGO_TERM_COLOR", "always")
-            .env("CARGO_TERM_PROGRESS_WHEN", "always")
-            .env("CARGO_TERM_PROGRESS_WIDTH", env::var_os("COLUMNS").unwrap_or_else(|| "80".into()));
-    }
+    progress::ask_for(&mut command);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("`{call}` could not be started"))?;
-    let heading = format!("building {what}\n");
-    let progress = child.stderr.take().map(|stderr| thread::spawn(move || relay_progress(stderr, &heading)));
+    let (what, remark) = (what.to_owned(), remark.to_owned());
+    let progress = child.stderr.take().map(|stderr| thread::spawn(move || progress::relay(stderr, &what, &remark)));
     let mut executables = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
@@ -149,30 +167,6 @@ fn executable(line: &str) -> Option<Executable> {
         package_folder: manifest.parent()?.to_path_buf(),
         path: PathBuf::from(message["executable"].as_str()?),
     })
-}
-
-/// Passes cargo's progress on below `heading`, except for the closing line, which is all that a build with nothing to
-/// do prints.
-fn relay_progress(stderr: ChildStderr, heading: &str) {
-    let mut terminal = io::stderr();
-    let is_terminal = terminal.is_terminal();
-    let mut heading = Some(heading);
-    let mut piece = Vec::new();
-    for byte in BufReader::new(stderr).bytes().map_while(Result::ok) {
-        piece.push(byte);
-        // A progress bar ends with \r, so that the next one covers it.
-        if byte == b'\n' || byte == b'\r' {
-            if !String::from_utf8_lossy(&piece).contains("Finished") {
-                let _ = terminal.write_all(heading.take().unwrap_or_default().as_bytes());
-                let _ = terminal.write_all(&piece);
-            } else if is_terminal && heading.is_none() {
-                // Clears the last progress bar.
-                let _ = terminal.write_all(b"\r\x1b[K");
-            }
-            piece.clear();
-        }
-    }
-    let _ = terminal.write_all(&piece);
 }
 
 #[cfg(test)]

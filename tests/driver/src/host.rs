@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 
 use crate::cargo;
+use crate::installed;
 use crate::system::System;
 use crate::tool::Tool;
 
@@ -20,6 +21,8 @@ pub const VARIABLE: &str = "SELECTIO_TEST_HOST";
 pub enum Host {
     /// `selectio run`, built from this workspace.
     Selectio,
+    /// `selectio run`, as it is installed on this machine. For trying things out; no test runs on it.
+    Installed,
     /// The command of Wasmtime, in the last version that has sockets for preview1 programs.
     Wasmtime46,
     /// The command of wasmi, an interpreter; its WASI is that of Wasmtime 36.
@@ -42,7 +45,7 @@ const WASMI: Tool<'_> =
     Tool { package: "wasmi_cli", version: "2.0.0", executable: "wasmi", arguments: &[], minutes: 3 };
 
 impl Host {
-    /// All of them.
+    /// Those that tests run on.
     pub const ALL: [Host; 3] = [Host::Selectio, Host::Wasmtime46, Host::Wasmi];
 
     /// The one that [`VARIABLE`] names, else this project's own.
@@ -53,10 +56,18 @@ impl Host {
         }
     }
 
+    /// The one to try things out on: as [`Host::chosen`], but unless the variable is set, an installed `selectio` of this
+    /// very source spares building it.
+    pub fn at_hand() -> Result<Host> {
+        let may_be_installed = env::var_os(VARIABLE).is_none() && System::chosen()? == System::This;
+        if may_be_installed && installed::find().is_some() { Ok(Host::Installed) } else { Host::chosen() }
+    }
+
     /// What a person calls it.
     pub fn name(self) -> &'static str {
         match self {
             Host::Selectio => "selectio",
+            Host::Installed => "installed",
             Host::Wasmtime46 => "wasmtime46",
             Host::Wasmi => "wasmi",
         }
@@ -66,6 +77,7 @@ impl Host {
     pub fn executable(self) -> Result<PathBuf> {
         match self {
             Host::Selectio => cargo::host(),
+            Host::Installed => Ok(installed::find().context("no installed selectio can be used")?.to_owned()),
             Host::Wasmtime46 => WASMTIME.ensure(),
             Host::Wasmi => WASMI.ensure(),
         }
@@ -76,7 +88,7 @@ impl Host {
         let executable = self.executable()?;
         match self {
             Host::Selectio => System::chosen()?.command(&executable),
-            Host::Wasmtime46 | Host::Wasmi => Ok(Command::new(executable)),
+            Host::Installed | Host::Wasmtime46 | Host::Wasmi => Ok(Command::new(executable)),
         }
     }
 
@@ -85,7 +97,7 @@ impl Host {
         let mut command = self.bare_command()?;
         command.arg("run");
         match self {
-            Host::Selectio | Host::Wasmi => {
+            Host::Selectio | Host::Installed | Host::Wasmi => {
                 command.args(listen.iter().flat_map(|address| ["--tcplisten", address]));
             }
             Host::Wasmtime46 => {
@@ -102,7 +114,7 @@ impl Host {
 
     /// Whether it tells where its listeners are. Only then can one be on any free port.
     pub fn announces_listeners(self) -> bool {
-        self == Host::Selectio
+        matches!(self, Host::Selectio | Host::Installed)
     }
 
     /// Whether it interprets guests, and does not compile them.
@@ -113,7 +125,7 @@ impl Host {
     /// `stderr` without the lines that are the host's own.
     pub fn without_own_lines(self, stderr: &str) -> String {
         let is_own = |line: &str| match self {
-            Host::Selectio => line.starts_with("selectio: listening on "),
+            Host::Selectio | Host::Installed => line.starts_with("selectio: listening on "),
             // It warns of the versions that will lack sockets, and prints a line of blanks after that.
             Host::Wasmtime46 => line.starts_with("WARNING: ") || line.trim().is_empty(),
             Host::Wasmi => false,
@@ -125,7 +137,7 @@ impl Host {
 impl fmt::Display for Host {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Host::Selectio => formatter.write_str("selectio run"),
+            Host::Selectio | Host::Installed => formatter.write_str("selectio run"),
             Host::Wasmtime46 => write!(formatter, "wasmtime {}", WASMTIME.version),
             Host::Wasmi => write!(formatter, "wasmi {}", WASMI.version),
         }

@@ -7,11 +7,13 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cargo`] | calls cargo and learns where it put what it built |
+//! | [`progress`] | shows how far a build is |
 //! | [`process`] | one running program: its output, its exit code, its CPU time |
 //! | [`system`] | what native programs run on: this machine, or Windows |
 //! | [`wine`] | a Windows that is none |
 //! | [`tool`] | a command of another project, installed once |
 //! | [`host`] | what runs guests: `selectio run`, and hosts that others ship |
+//! | [`installed`] | a `selectio` on the search path, which spares building the host |
 //! | [`guest`] | starts a guest and learns where its listeners are |
 //! | [`program`] | starts an example in a [`World`] and learns its address |
 //! | [`client`] | one client that sends and receives lines |
@@ -29,9 +31,11 @@ pub mod conversation;
 pub mod guest;
 pub mod guest_tests;
 pub mod host;
+pub mod installed;
 pub mod peer;
 pub mod process;
 pub mod program;
+pub mod progress;
 pub mod system;
 pub mod tool;
 pub mod transcript;

@@ -52,14 +52,20 @@ pub struct Program {
 const ANY_PORT: &str = "127.0.0.1:0";
 
 impl Program {
-    /// Builds the example `name` and starts it on a free loopback port, with further `arguments` after the address.
+    /// Builds the example `name` and starts it on a free loopback port, with further `arguments` after the address; as a
+    /// guest, on the chosen host.
     pub fn start(name: &str, world: World, arguments: &[&str]) -> Result<Program> {
+        Program::start_on(Host::chosen()?, name, world, arguments)
+    }
+
+    /// Does it on `host`, as a guest.
+    pub fn start_on(host: Host, name: &str, world: World, arguments: &[&str]) -> Result<Program> {
         // A guest gets the address too, so that its arguments are the same in both worlds.
         let arguments = [&[ANY_PORT], arguments].concat();
         let executable = cargo::example(name, world)?;
         let started = match world {
             World::Native => start_native(&executable, &arguments),
-            World::Wasm => start_guest(&executable, &arguments),
+            World::Wasm => start_guest(host, &executable, &arguments),
         };
         started.with_context(|| format!("example {name} ({world}) did not say where it listens"))
     }
@@ -73,17 +79,18 @@ fn start_native(executable: &Path, arguments: &[&str]) -> Result<Program> {
     Ok(Program { process, address })
 }
 
-fn start_guest(module: &Path, arguments: &[&str]) -> Result<Program> {
-    let guest = Guest::start(Host::chosen()?, module, 1, arguments)?;
+fn start_guest(host: Host, module: &Path, arguments: &[&str]) -> Result<Program> {
+    let guest = Guest::start(host, module, 1, arguments)?;
     Ok(Program { process: guest.process, address: guest.listeners[0] })
 }
 
-/// Builds the example `name`, and the host if `world` needs it; the command that starts it listening on `address`.
+/// Builds the example `name`, and if it is to be a guest the host at hand; the command that starts it listening on
+/// `address`.
 pub fn command(name: &str, world: World, address: &str) -> Result<Command> {
     let executable = cargo::example(name, world)?;
     let mut command = match world {
         World::Native => System::chosen()?.command(&executable)?,
-        World::Wasm => Host::chosen()?.command(&executable, &[address.to_owned()])?,
+        World::Wasm => Host::at_hand()?.command(&executable, &[address.to_owned()])?,
     };
     command.arg(address);
     Ok(command)
