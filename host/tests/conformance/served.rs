@@ -77,6 +77,10 @@ impl Served {
         stream
     }
 
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name).unwrap();
+    }
+
     /// What a metric comes to in all workers together.
     pub fn total(&mut self, metric: &str) -> u64 {
         self.of_each(metric).into_iter().sum()
@@ -91,7 +95,7 @@ impl Served {
 
     /// The numbers of now.
     fn report(&mut self) -> String {
-        self.process.signal("USR1").unwrap();
+        self.signal("USR1");
         self.reports += 1;
         let is_there = |text: &str| (text.matches(REPORT_END).count() == self.reports).then(|| text.to_owned());
         let text = self.process.wait_for(Stream::Stderr, PATIENCE, is_there).unwrap();

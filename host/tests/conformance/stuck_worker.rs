@@ -23,10 +23,11 @@ const STUCK_AFTER_S: &str = r"
           (block $done
             (if (i32.eqz (call $for (local.get $i)))
               (then
-                (br_if $done (call $accept (i32.const 4)))
-                (call $on_read (local.get $count) (call $accepted))
-                (local.set $count (i32.add (local.get $count) (i32.const 1)))
-                (br $done)))
+                (loop $more
+                  (br_if $done (call $accept (i32.const 4)))
+                  (call $on_read (local.get $count) (call $accepted))
+                  (local.set $count (i32.add (local.get $count) (i32.const 1)))
+                  (br $more))))
             (local.set $fd (i32.load offset=16
               (i32.add (i32.const 65536) (i32.mul (call $for (local.get $i)) (i32.const 48)))))
             (br_if $done (call $receive (local.get $fd) (i32.const 1) (i32.const 0)))
@@ -49,9 +50,9 @@ fn is_echoed(mut stream: &TcpStream) -> bool {
     stream.read(&mut [0]).unwrap() == 1
 }
 
-#[test]
-fn who_connects_while_a_worker_computes_for_ever_is_served_by_the_other() {
-    let mut server = Served::start_module(&program("stuck", STUCK_AFTER_S), 2, &[]);
+/// Two workers, each of which has some of these clients, and one of which computes for ever.
+fn with_a_stuck_worker(name: &str) -> (Served, Vec<TcpStream>) {
+    let mut server = Served::start_module(&program(name, STUCK_AFTER_S), 2, &[]);
     let mut held = Vec::new();
     wait_until("both workers have clients", || {
         held.extend((0..10).map(|_| server.connect()));
@@ -61,9 +62,19 @@ fn who_connects_while_a_worker_computes_for_ever_is_served_by_the_other() {
     (&held[0]).write_all(b"s").unwrap();
     let before = cpu_ticks(server.pid);
     wait_until("a worker computes", || (cpu_ticks(server.pid) > before + 10).then_some(()));
+    (server, held)
+}
+
+#[test]
+fn who_connects_while_a_worker_computes_for_ever_is_served_by_the_other() {
+    let (mut server, held) = with_a_stuck_worker("stuck");
     // One after another, and all at once.
-    (0..20).for_each(|_| assert!(is_echoed(&server.connect())));
-    let new: Vec<_> = (0..50).map(|_| server.connect()).collect();
+    let mut new: Vec<_> = Vec::new();
+    for _ in 0..20 {
+        new.push(server.connect());
+        assert!(is_echoed(&new[new.len() - 1]));
+    }
+    new.extend((0..50).map(|_| server.connect()));
     assert!(new.iter().all(is_echoed));
     // Those that the worker had before are all that suffer.
     let counts = server.of_each("selectio_connections_open");
@@ -73,6 +84,22 @@ fn who_connects_while_a_worker_computes_for_ever_is_served_by_the_other() {
     thread::sleep(Duration::from_millis(200));
     let waiting = waiting();
     assert!(counts.contains(&waiting) && waiting < held.len() as u64, "{waiting} wait, with {counts:?} connections");
+}
+
+#[test]
+fn while_a_worker_computes_the_other_takes_one_connection_a_turn() {
+    let (mut server, held) = with_a_stuck_worker("stuck_turns");
+    // From now on the other one has more.
+    let more: Vec<_> = (0..=held.len()).map(|_| server.connect()).collect();
+    assert!(more.iter().all(is_echoed));
+    let before = server.total("selectio_waits_total");
+    server.signal("STOP");
+    let crowd: Vec<_> = (0..50).map(|_| server.connect()).collect();
+    crowd.iter().for_each(|mut stream| stream.write_all(b"x").unwrap());
+    server.signal("CONT");
+    crowd.iter().for_each(|mut stream| stream.read_exact(&mut [0]).unwrap());
+    let turns = server.total("selectio_waits_total") - before;
+    assert!(turns >= 50, "{turns} turns");
 }
 
 #[test]
