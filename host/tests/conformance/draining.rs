@@ -42,7 +42,7 @@ fn start(name: &str, options: &[&str]) -> Running {
     running
 }
 
-fn echo(mut stream: &TcpStream) {
+pub fn echo(mut stream: &TcpStream) {
     stream.write_all(b"x").unwrap();
     stream.read_exact(&mut [0]).unwrap();
 }

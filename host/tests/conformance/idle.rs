@@ -2,6 +2,7 @@
 
 use crate::command::{Running, program};
 use crate::draining::ECHO_ALL;
+use crate::observed::cpu_ticks;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
@@ -73,11 +74,4 @@ fn many_silent_connections_cost_no_turns_until_their_time() {
     drop(held);
     running.signal("KILL");
     running.finish();
-}
-
-/// User and system time of a process, in hundredths of a second.
-fn cpu_ticks(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
-    fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
 }

@@ -17,7 +17,13 @@ mod sockets;
 
 // These start the command and look at it from outside, with programs and files that Linux has.
 #[cfg(target_os = "linux")]
+mod arrivals;
+#[cfg(target_os = "linux")]
 mod command;
+#[cfg(target_os = "linux")]
+mod compiled;
+#[cfg(target_os = "linux")]
+mod crowd;
 #[cfg(target_os = "linux")]
 mod draining;
 #[cfg(target_os = "linux")]
@@ -35,13 +41,25 @@ mod nagle;
 #[cfg(target_os = "linux")]
 mod not_started;
 #[cfg(target_os = "linux")]
+mod observed;
+#[cfg(target_os = "linux")]
 mod precompiled;
 #[cfg(target_os = "linux")]
 mod refusals;
 #[cfg(target_os = "linux")]
+mod resets;
+#[cfg(target_os = "linux")]
+mod served;
+#[cfg(target_os = "linux")]
 mod shutdown;
 #[cfg(target_os = "linux")]
+mod slow_clients;
+#[cfg(target_os = "linux")]
+mod socket_limit;
+#[cfg(target_os = "linux")]
 mod std_guest;
+#[cfg(target_os = "linux")]
+mod stuck_worker;
 #[cfg(target_os = "linux")]
 mod supervisor;
 #[cfg(target_os = "linux")]

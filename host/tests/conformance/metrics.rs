@@ -105,7 +105,7 @@ fn rest(stream: &mut TcpStream) -> String {
 }
 
 /// What a metric of the first worker says, or of another one with its labels.
-fn value(text: &str, metric: &str) -> f64 {
+pub fn value(text: &str, metric: &str) -> f64 {
     let metric = if metric.contains('{') { metric.to_owned() } else { format!("{metric}{{worker=\"0\"}}") };
     let line = text.lines().find_map(|line| line.strip_prefix(&metric));
     line.unwrap_or_else(|| panic!("no {metric} in {text}")).trim().parse().unwrap()
