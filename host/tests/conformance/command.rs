@@ -88,11 +88,15 @@ impl Running {
         Running { child, errors, last_line: String::new() }
     }
 
-    /// The next line that the host prints.
+    /// The next line that the host prints, beside the one that a busy machine makes it print: that it compiles.
     pub fn line(&mut self) -> &str {
-        self.last_line.clear();
-        self.errors.read_line(&mut self.last_line).unwrap();
-        &self.last_line
+        loop {
+            self.last_line.clear();
+            self.errors.read_line(&mut self.last_line).unwrap();
+            if !self.last_line.starts_with("selectio: compiling ") {
+                return &self.last_line;
+            }
+        }
     }
 
     /// The line that was read last.
