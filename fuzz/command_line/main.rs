@@ -10,6 +10,9 @@ mod host;
 #[path = "../../host/src/command_line.rs"]
 #[allow(dead_code, reason = "the command's own file")]
 mod command_line;
+#[path = "../../host/src/operation.rs"]
+#[allow(dead_code, reason = "the command's own file")]
+mod operation;
 #[path = "../../host/src/quantity.rs"]
 mod quantity;
 

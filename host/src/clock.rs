@@ -1,10 +1,9 @@
 //! The guest's monotonic clock.
 
 use std::time::Instant;
-use wasmtime_wasi::clocks::HostMonotonicClock;
 
 /// Counts from the start of the guest. `clock_time_get` and the absolute
-/// timeouts of `poll_oneoff` have to read the same one.
+/// timeouts of `poll_oneoff` read the same one.
 #[derive(Clone, Copy)]
 pub(crate) struct MonotonicClock {
     start: Instant,
@@ -14,15 +13,9 @@ impl MonotonicClock {
     pub(crate) fn start() -> MonotonicClock {
         MonotonicClock { start: Instant::now() }
     }
-}
-
-impl HostMonotonicClock for MonotonicClock {
-    fn resolution(&self) -> u64 {
-        1
-    }
 
     /// Nanoseconds since the start.
-    fn now(&self) -> u64 {
-        self.start.elapsed().as_nanos().try_into().unwrap_or(u64::MAX)
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }

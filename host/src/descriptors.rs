@@ -1,13 +1,14 @@
 //! The guest's descriptor numbers, and what each one stands for.
 
 use crate::errno::Errno;
-use crate::shutdown::{SHUTDOWN_FD, ShutdownRequest};
+use crate::shutdown::{Channel, SHUTDOWN_FD};
 use crate::socket::Socket;
 use crate::stdio::Stdio;
 use selectio_platform::for_hosts::Borrowed;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
+use std::sync::Arc;
 
 /// What a descriptor number of the guest stands for.
 pub(crate) enum Descriptor {
@@ -18,7 +19,7 @@ pub(crate) enum Descriptor {
     /// A directory or a file, under its number in `wasmtime-wasi`'s own table.
     File(u32),
     /// What tells that the guest shall end, served here.
-    Shutdown(ShutdownRequest),
+    Shutdown(Arc<Channel>),
 }
 
 impl Descriptor {
@@ -48,33 +49,32 @@ pub(crate) struct Descriptors {
 }
 
 impl Descriptors {
-    /// Numbers 0 to 2 are the standard streams, then come `preopens`, then the
-    /// directories, which have the numbers from 3 on in the inner table.
-    ///
-    /// Sockets come first because `LISTEN_FDS` promises them from 3 on.
-    pub(crate) fn new(
-        preopens: Vec<Socket>,
-        directories: u32,
-        sockets_max: usize,
-        shutdown: Option<ShutdownRequest>,
-    ) -> Descriptors {
-        let mut descriptors = Descriptors {
+    /// A table that nothing is in yet.
+    pub(crate) fn new(sockets_max: usize, shutdown: Option<Arc<Channel>>) -> Descriptors {
+        Descriptors {
             entries: Vec::new(),
             shutdown: shutdown.map(Descriptor::Shutdown),
             free: BinaryHeap::new(),
-            sockets: preopens.len(),
+            sockets: 0,
             sockets_max,
             directories_end: 0,
-        };
-        let streams = Stdio::all().map(Descriptor::Stdio);
-        let sockets = preopens.into_iter().map(Descriptor::Socket);
-        let directories_inner = (3..3 + directories).map(Descriptor::File);
-        let all = streams.into_iter().chain(sockets).chain(directories_inner);
-        descriptors.entries.extend(all.map(Some));
-        if directories > 0 {
-            descriptors.directories_end = descriptors.entries.len() as u32;
         }
-        descriptors
+    }
+
+    /// What a guest finds when it starts: numbers 0 to 2 are the standard streams, then come the sockets, then the
+    /// directories, which have the numbers from 3 on in the inner table.
+    ///
+    /// Sockets come first because `LISTEN_FDS` promises them from 3 on.
+    pub(crate) fn insert_preopens(&mut self, streams: [Stdio; 3], sockets: Vec<Socket>, directories: u32) {
+        let streams = streams.into_iter().map(Descriptor::Stdio);
+        let sockets = sockets.into_iter().map(Descriptor::Socket);
+        let directories_inner = (3..3 + directories).map(Descriptor::File);
+        for descriptor in streams.chain(sockets).chain(directories_inner) {
+            self.insert(descriptor);
+        }
+        if directories > 0 {
+            self.directories_end = self.entries.len() as u32;
+        }
     }
 
     pub(crate) fn get(&self, fd: u32) -> Result<&Descriptor, Errno> {
@@ -123,17 +123,25 @@ impl Descriptors {
         Ok(removed)
     }
 
-    /// Moves what `from` stands for to the number `to`, both open; what `to`
-    /// stood for comes back.
-    pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<Descriptor, Errno> {
-        self.get(to)?;
+    /// Whether this number was given out once, so that it is in the table.
+    pub(crate) fn has_been_open(&self, fd: u32) -> bool {
+        (fd as usize) < self.entries.len()
+    }
+
+    /// Moves what `from` stands for to another number, `to`, that is or was open; what that stood for comes back.
+    pub(crate) fn renumber(&mut self, from: u32, to: u32) -> Result<Option<Descriptor>, Errno> {
+        if !self.has_been_open(to) {
+            return Err(Errno::BADF);
+        }
         let moved = self.entries.get_mut(from as usize);
         let moved = moved.and_then(Option::take).ok_or(Errno::BADF)?;
-        self.free.push(Reverse(from));
-        let replaced = std::mem::replace(self.get_mut(to)?, moved);
-        if matches!(replaced, Descriptor::Socket(_)) {
-            self.sockets -= 1;
+        let replaced = self.entries[to as usize].replace(moved);
+        match replaced {
+            Some(Descriptor::Socket(_)) => self.sockets -= 1,
+            Some(_) => {}
+            None => self.free.retain(|&Reverse(number)| number != to),
         }
+        self.free.push(Reverse(from));
         Ok(replaced)
     }
 
@@ -151,9 +159,12 @@ impl Descriptors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::given::Given;
 
     fn table() -> Descriptors {
-        Descriptors::new(Vec::new(), 2, 8, None)
+        let mut table = Descriptors::new(8, None);
+        table.insert_preopens(Stdio::all(&Given::default()), Vec::new(), 2);
+        table
     }
 
     #[test]
@@ -171,12 +182,23 @@ mod tests {
     #[test]
     fn renumber_frees_the_old_number_and_returns_what_was_replaced() {
         let mut table = table();
-        assert!(matches!(table.renumber(3, 4), Ok(Descriptor::File(4))));
+        assert!(matches!(table.renumber(3, 4), Ok(Some(Descriptor::File(4)))));
         assert!(matches!(table.get(4), Ok(Descriptor::File(3))));
         assert!(matches!(table.get(3), Err(Errno::BADF)));
         assert!(matches!(table.renumber(4, 77), Err(Errno::BADF)));
         assert!(matches!(table.get(4), Ok(Descriptor::File(3))));
         assert_eq!(table.insert(Descriptor::File(9)), 3);
+    }
+
+    #[test]
+    fn a_number_that_was_freed_is_taken_by_renumber_and_not_given_out_again() {
+        let mut table = table();
+        assert!(table.remove(1).is_ok() && table.remove(2).is_ok());
+        assert!(matches!(table.renumber(4, 2), Ok(None)));
+        assert!(matches!(table.get(2), Ok(Descriptor::File(4))));
+        assert_eq!(table.insert(Descriptor::File(9)), 1);
+        assert_eq!(table.insert(Descriptor::File(10)), 4);
+        assert_eq!(table.insert(Descriptor::File(11)), 5);
     }
 
     #[test]

@@ -1,70 +1,119 @@
 //! The state of one running guest.
 
 use crate::clock::MonotonicClock;
+use crate::counters::Counters;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::error::Stop;
-use crate::limits::Limits;
+use crate::fellow_workers::FellowWorkers;
 use crate::memory::LinearMemory;
+use crate::memory_limit::MemoryLimit;
 use crate::poll::Waits;
-use crate::waiting::Deadline;
-use wasmtime::{AsContextMut, Caller, Extern, Memory, ResourceLimiter, Result};
+use crate::shutdown::Channel;
+use crate::socket::{Role, Socket};
+use crate::trace::Trace;
+use crate::waiting::{Failure, Patience};
+use std::sync::Arc;
+use wasmtime::{AsContextMut, Caller, Extern, Memory};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1;
 
+/// What this host keeps for each descriptor of the guest, about.
+const DESCRIPTOR_BYTES: usize = 256;
+
 /// What the host functions work on; the data of the Wasmtime store.
 pub(crate) struct Guest {
-    /// Arguments, environment, clocks, random numbers, directories and files.
+    /// The worker that it runs in, counted from 0.
+    pub(crate) worker: usize,
+    /// Arguments, environment, random numbers, directories and files.
     pub(crate) wasi: WasiP1Ctx,
     pub(crate) descriptors: Descriptors,
     pub(crate) waits: Waits,
     pub(crate) clock: MonotonicClock,
-    pub(crate) deadline: Deadline,
-    memory_bytes_max: Option<usize>,
-    /// What all its memories and tables have together.
-    memory_bytes: usize,
-    /// What they grew by last.
-    last_growth: usize,
-    /// The guest's memory, looked up by name once.
-    memory: Option<Memory>,
+    pub(crate) patience: Patience,
+    pub(crate) memory_limit: MemoryLimit,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) shutdown: Option<Arc<Channel>>,
+    pub(crate) trace: Option<Trace>,
+    /// Those that have the same listeners, if there are any.
+    pub(crate) fellow_workers: Option<FellowWorkers>,
+    /// To be called when the guest waits for the first time.
+    pub(crate) first_wait: Option<Box<dyn FnOnce() + Send>>,
+    pub(crate) random_bytes_max: Option<u64>,
+    /// No other module runs with it that has a memory of its own.
+    pub(crate) is_alone: bool,
+    /// The guest's memory, looked up by name once when it is alone.
+    pub(crate) memory: Option<Memory>,
 }
 
 impl Guest {
-    pub(crate) fn new(
-        wasi: WasiP1Ctx,
-        descriptors: Descriptors,
-        waits: Waits,
-        clock: MonotonicClock,
-        limits: Limits,
-    ) -> Guest {
-        Guest {
-            wasi,
-            descriptors,
-            waits,
-            clock,
-            deadline: Deadline::after(limits.time),
-            memory_bytes_max: limits.memory_bytes,
-            memory_bytes: 0,
-            last_growth: 0,
-            memory: None,
+    /// Gives `descriptor` a number.
+    pub(crate) fn open(&mut self, descriptor: Descriptor) -> Result<u32, Failure> {
+        self.memory_limit.keep(DESCRIPTOR_BYTES).map_err(Failure::End)?;
+        let number = self.descriptors.insert(descriptor);
+        self.waits.note_opened(number);
+        Ok(number)
+    }
+
+    /// What the number `fd` stood for is about to be closed.
+    pub(crate) fn note_closed(&mut self, fd: u32, closed: &Descriptor) {
+        self.memory_limit.let_go(DESCRIPTOR_BYTES);
+        if let Descriptor::Socket(socket) = closed
+            && socket.role == Role::Stream
+        {
+            self.counters.closed.add(1);
+            log::info!("worker {}: the connection with number {fd} is closed", self.worker);
         }
     }
 
-    /// Gives `descriptor` a number.
-    pub(crate) fn open(&mut self, descriptor: Descriptor) -> u32 {
-        let number = self.descriptors.insert(descriptor);
-        self.waits.note_opened(number);
-        number
+    /// The socket with the number `fd` was accepted just now.
+    pub(crate) fn note_accepted(&self, fd: u32) {
+        self.counters.accepted.add(1);
+        self.watch_idle(fd);
+        if log::log_enabled!(log::Level::Info)
+            && let Ok(socket) = self.descriptors.socket(fd)
+        {
+            log::info!("worker {}: {} has connected, and has number {fd}", self.worker, socket.described());
+        }
+    }
+
+    /// Begins to look whether anything moves on a connection that has got the number `fd`.
+    pub(crate) fn watch_idle(&self, fd: u32) {
+        if let (Some(idle), Ok(socket)) = (&self.patience.idle, self.descriptors.socket(fd))
+            && socket.role == Role::Stream
+        {
+            idle.watch(fd, socket);
+        }
+    }
+
+    pub(crate) fn note_received(&self, socket: &Socket, length: usize) {
+        self.counters.received_bytes.add(length as u64);
+        self.note_moved(socket, length);
+    }
+
+    pub(crate) fn note_sent(&self, socket: &Socket, length: usize) {
+        self.counters.sent_bytes.add(length as u64);
+        self.note_moved(socket, length);
+    }
+
+    fn note_moved(&self, socket: &Socket, length: usize) {
+        if let Some(idle) = &self.patience.idle
+            && length > 0
+        {
+            idle.note_moved(socket);
+        }
     }
 
     /// Splits a call into the guest's memory and its state.
-    pub(crate) fn enter<'a>(caller: &'a mut Caller<'_, Guest>) -> Result<(LinearMemory<'a>, &'a mut Guest)> {
+    pub(crate) fn enter<'a>(caller: &'a mut Caller<'_, Guest>) -> wasmtime::Result<(LinearMemory<'a>, &'a mut Guest)> {
         let memory = match caller.data().memory {
             Some(memory) => memory,
             None => {
                 let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
-                    wasmtime::bail!("the program exports no memory of its own");
+                    return Err(Stop::NoMemory.into());
                 };
-                caller.data_mut().memory = Some(memory);
+                if caller.data().is_alone {
+                    caller.data_mut().memory = Some(memory);
+                }
                 memory
             }
         };
@@ -73,44 +122,5 @@ impl Guest {
         // Forwarded functions charge what they copy to it.
         guest.wasi.set_hostcall_fuel(fuel);
         Ok((LinearMemory(bytes), guest))
-    }
-}
-
-impl Guest {
-    /// Counts what a memory or a table grows by, and refuses it where all of them together may not have it.
-    fn grow(&mut self, by: usize) -> Result<bool> {
-        let bytes = self.memory_bytes.saturating_add(by);
-        if self.memory_bytes_max.is_some_and(|limit| bytes > limit) {
-            return Err(Stop::MemoryLimit.into());
-        }
-        self.memory_bytes = bytes;
-        self.last_growth = by;
-        Ok(true)
-    }
-
-    /// What was counted last has not come: the system had no room for it.
-    fn take_back(&mut self) {
-        self.memory_bytes -= std::mem::take(&mut self.last_growth);
-    }
-}
-
-impl ResourceLimiter for Guest {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        self.grow(desired.saturating_sub(current))
-    }
-
-    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {
-        self.take_back();
-        Ok(())
-    }
-
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        // An entry is a pointer.
-        self.grow(desired.saturating_sub(current).saturating_mul(size_of::<usize>()))
-    }
-
-    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> Result<()> {
-        self.take_back();
-        Ok(())
     }
 }

@@ -50,28 +50,51 @@
 //!   side, where the system tells (Linux does); there may still be data to read.
 //!   A failed descriptor is its own event's error, not the call's.
 
+mod backtrace;
 mod builder;
+mod clean_line;
 mod clock;
+mod core_dump;
+mod counters;
 mod descriptors;
+mod environment;
 mod errno;
 mod error;
+mod fellow_workers;
 mod functions;
+mod given;
 mod guest;
+mod host;
+mod idle;
+mod invoke;
 mod limits;
 mod memory;
+mod memory_limit;
+mod metering;
 mod module;
 mod poll;
 mod preopen;
-mod run;
+mod profile;
+mod program;
 mod shutdown;
 mod socket;
+mod start;
 mod stdio;
+mod stop;
 mod system;
+mod trace;
 mod waiting;
+mod workers;
 
 pub use builder::HostBuilder;
+pub use counters::{Statistics, WorkerStatistics};
 pub use error::Error;
+pub use host::Host;
 pub use preopen::Preopen;
-pub use run::Host;
 pub use shutdown::{SHUTDOWN_FD, ShutdownRequest, Signal};
+pub use stop::StopHandle;
 pub use system::socket_file::SocketFile;
+/// The Wasmtime that this host runs programs on: [`HostBuilder::engine_config`] takes its settings, and
+/// [`HostBuilder::invoke`] hands out its values.
+pub use wasmtime;
+pub use workers::WorkerEnd;

@@ -1,53 +1,102 @@
 //! The command `selectio`: runs WASI preview1 programs with preopened sockets.
 
-mod command_line;
+mod command;
 #[cfg(unix)]
 mod descriptor_limit;
+mod logging;
+mod metrics;
+mod operation;
+mod progress;
 mod quantity;
 mod signals;
+mod systemd;
 
-use command_line::{Command, CommandLine};
-use selectio_host::{Error, Preopen, ShutdownRequest, SocketFile};
+use command::{Command, CommandLine, Run};
+use selectio_host::{Error, ShutdownRequest, SocketFile, WorkerEnd};
 use signals::Ending;
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 fn main() -> ExitCode {
-    let Command::Run(arguments) = CommandLine::read().command;
-    match run(*arguments) {
+    let result = match CommandLine::read().command {
+        Command::Run(arguments) => run(*arguments),
+        Command::Compile(arguments) => arguments.execute().map(|()| 0),
+    };
+    match result {
         // The kernel keeps eight bits of it.
         Ok(code) => ExitCode::from(code as u8),
         Err(error) => {
-            eprintln!("selectio: {error}");
+            tell(&error);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-fn run(arguments: command_line::Run) -> Result<i32, Error> {
+/// One line, and for a trap what is known about it.
+fn tell(error: &Error) {
+    say(&format!("selectio: {error}"));
+    if let Error::Trap { backtrace, core_dump, .. } = error {
+        for frame in backtrace {
+            say(&format!("    {frame}"));
+        }
+        match core_dump {
+            None => {}
+            Some(Ok(path)) => say(&format!("selectio: the core dump is in {}", path.display())),
+            Some(Err(reason)) => say(&format!("selectio: {reason}")),
+        }
+    }
+}
+
+fn run(arguments: Run) -> Result<i32, Error> {
+    let passed = arguments.passed_sockets()?;
+    logging::start(&arguments.operation)?;
     #[cfg(unix)]
     descriptor_limit::raise();
-    let request = ShutdownRequest::new()?;
+    let request = ShutdownRequest::new();
     let files = Arc::default();
-    signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace });
-    let sockets = open_sockets(&arguments, &files)?;
-    let host = arguments.builder(sockets).shutdown(request).build()?;
+    let heeded = signals::heed(Ending { files: Arc::clone(&files), request: request.clone(), grace: arguments.grace })?;
+    let sockets = arguments.sockets(passed, &files)?;
+    let statistics = Arc::default();
+    #[cfg(unix)]
+    signals::report::heed(Arc::clone(&statistics))?;
+    if let Some(address) = &arguments.operation.metrics {
+        metrics::serve(address, Arc::clone(&statistics))?;
+    }
+    let (name, profile) = (arguments.module_name(), arguments.profile_file());
+    let builder = arguments.builder(sockets).shutdown(request).on_ready(systemd::ready).on_end(tell_end);
+    let host = progress::told(&name, || builder.build())?;
+    heeded.watch(statistics.get_or_init(|| host.statistics()).clone());
     for (fd, socket) in host.preopens() {
         match socket.name() {
-            Some(name) => eprintln!("selectio: {socket} (fd {fd}, {name})"),
-            None => eprintln!("selectio: {socket} (fd {fd})"),
+            Some(name) => say(&format!("selectio: {socket} (fd {fd}, {name})")),
+            None => say(&format!("selectio: {socket} (fd {fd})")),
         }
     }
     let result = host.run();
+    if let Some(path) = profile
+        && !matches!(result, Err(Error::Profile { .. }))
+    {
+        say(&format!("selectio: the samples are in {path}; https://profiler.firefox.com shows them"));
+    }
     // A program that was left in a call of the system still has its listeners.
     files.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(SocketFile::remove);
     result
 }
 
-/// A signal that comes meanwhile ends the process when the files of all listeners are known.
-fn open_sockets(arguments: &command_line::Run, files: &Mutex<Vec<SocketFile>>) -> Result<Vec<Preopen>, Error> {
-    let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-    let sockets = arguments.sockets()?;
-    files.extend(sockets.iter().filter_map(Preopen::file).cloned());
-    Ok(sockets)
+/// How the last guest has ended is told at the end.
+fn tell_end(end: &WorkerEnd<'_>) {
+    let (worker, others) = (end.worker, end.others);
+    match (end.result, end.restarts_after) {
+        (Err(error), Some(pause)) => {
+            say(&format!("selectio: worker {worker}: {error}; it is started anew in {pause:?}"))
+        }
+        (Err(error), None) if others > 0 => say(&format!("selectio: worker {worker}: {error}; {others} go on")),
+        _ => {}
+    }
+}
+
+/// Prints a line on standard error, in one piece. Not eprintln, which panics when the terminal has gone away.
+fn say(line: &str) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -8,6 +8,7 @@ use crate::errno::Errno;
 use crate::system::vector::Vector;
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::slice;
 use wiggle::GuestMemory;
 
 /// The most buffers that one call takes from the guest's array; further ones
@@ -25,7 +26,7 @@ pub(crate) struct LinearMemory<'a>(pub(crate) &'a mut [u8]);
 ///
 /// Only [`LinearMemory::with_vectors`] makes one: each entry lies in the memory
 /// that is borrowed for `'a`. Entries may overlap each other, so they are only
-/// ever handed to the kernel and never become Rust slices.
+/// ever handed to the kernel, or read.
 pub(crate) struct Vectors<'a> {
     entries: &'a mut [Vector],
     memory: PhantomData<&'a mut [u8]>,
@@ -125,6 +126,14 @@ impl Vectors<'_> {
         self.entries
     }
 
+    /// The bytes that the buffers hold, to be read.
+    pub(crate) fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let filled = self.entries.iter().filter(|entry| entry.length() > 0);
+        // SAFETY: the entry lies in guest memory that is borrowed for as long as the `Vectors`, and nobody writes to
+        // while they are lent. Overlapping slices may be read.
+        filled.map(|entry| unsafe { slice::from_raw_parts(entry.start(), entry.length()) })
+    }
+
     /// How many bytes all buffers hold together.
     pub(crate) fn length(&self) -> usize {
         self.entries.iter().map(|entry| entry.length()).sum()
@@ -165,5 +174,24 @@ impl Vectors<'_> {
             *entry = Vector::new(entry.start().wrapping_add(step), entry.length() - step);
             left -= step;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a call has moved is told in 32 bits.
+    #[test]
+    fn buffers_that_overlap_are_together_no_longer_than_a_length_can_be() {
+        let mut bytes = vec![0; 5 << 20];
+        let length = (bytes.len() as u32 - 8192).to_le_bytes();
+        for entry in bytes[..8192].as_chunks_mut::<8>().0 {
+            entry[4..].copy_from_slice(&length);
+        }
+        let mut memory = LinearMemory(&mut bytes);
+        let together = |memory: &mut LinearMemory<'_>, count| memory.with_vectors(0, count, |vectors| vectors.length());
+        assert_eq!(together(&mut memory, 800), Ok(800 * ((5 << 20) - 8192)));
+        assert_eq!(together(&mut memory, 1024), Ok(u32::MAX as usize));
     }
 }

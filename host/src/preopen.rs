@@ -10,6 +10,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Connections that may wait to be accepted; the kernel lowers it to its own
 /// limit (`net.core.somaxconn`).
@@ -25,7 +26,7 @@ pub struct Preopen {
     role: Role,
     name: Option<String>,
     address: String,
-    file: Option<RemovedAtEnd>,
+    file: Option<Arc<RemovedAtEnd>>,
     /// It listens and has TCP_NODELAY, which what it accepts may lack.
     passes_on_no_delay: bool,
 }
@@ -53,7 +54,7 @@ impl Preopen {
         let path = path.as_ref();
         let address = path.display().to_string();
         let (listener, file) = SocketFile::bind(path).map_err(|error| refusal_of_path(&address, &error))?;
-        Ok(Preopen { file: Some(RemovedAtEnd(file)), ..Preopen::new(listener, Role::Listener, address) })
+        Ok(Preopen { file: Some(Arc::new(RemovedAtEnd(file))), ..Preopen::new(listener, Role::Listener, address) })
     }
 
     /// The sockets that a service manager has opened for this process, as
@@ -124,6 +125,17 @@ impl Preopen {
     /// The name as the guest finds it in `LISTEN_FDNAMES`.
     pub(crate) fn guest_name(&self) -> &str {
         self.name().unwrap_or(UNNAMED)
+    }
+
+    /// The same socket once more, for another guest.
+    pub(crate) fn share(&self) -> Result<Preopen, Error> {
+        let fd = self.fd.try_clone().map_err(|error| refusal("another guest's share of", &self.address, &error))?;
+        let (name, address, file) = (self.name.clone(), self.address.clone(), self.file.clone());
+        Ok(Preopen { fd, name, address, file, ..*self })
+    }
+
+    pub(crate) fn is_listener(&self) -> bool {
+        self.role == Role::Listener
     }
 
     /// Listeners start non-blocking, as on other hosts; streams start blocking,

@@ -5,13 +5,14 @@ use crate::memory::Vectors;
 use crate::system::calls;
 use crate::system::readiness::Readiness;
 use crate::system::socket_file::SocketFile;
-use crate::waiting::{Deadline, Failure};
+use crate::waiting::{Failure, Patience};
 use selectio_platform::Interest;
 use selectio_platform::for_hosts::{Borrowed, NO_DELAY_IS_INHERITED, Owned};
 use socket2::SockRef;
 use std::cell::Cell;
 use std::io;
 use std::net::Shutdown;
+use std::sync::Arc;
 
 /// What a socket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,10 @@ pub(crate) struct Socket {
     /// it. Some kernels give a connection what the listener had when it came, so
     /// those that are older than the listener's do, and others give it none.
     passes_on_no_delay: Cell<bool>,
-    _file: Option<RemovedAtEnd>,
+    _file: Option<Arc<RemovedAtEnd>>,
+    /// Which of those that have had its number it is, and when something has moved on it; both for [`crate::idle`].
+    pub(crate) serial: Cell<u64>,
+    pub(crate) moved_ms: Cell<u64>,
 }
 
 /// The file of a Unix listener, removed with the listener.
@@ -50,8 +54,9 @@ impl Drop for RemovedAtEnd {
 
 impl Socket {
     /// `fd` must be non-blocking already.
-    pub(crate) fn new(fd: Owned, role: Role, nonblocking: bool, file: Option<RemovedAtEnd>) -> Socket {
-        Socket { fd, role, nonblocking, passes_on_no_delay: Cell::new(false), _file: file }
+    pub(crate) fn new(fd: Owned, role: Role, nonblocking: bool, file: Option<Arc<RemovedAtEnd>>) -> Socket {
+        let (serial, moved_ms) = (Cell::new(0), Cell::new(0));
+        Socket { fd, role, nonblocking, passes_on_no_delay: Cell::new(false), _file: file, serial, moved_ms }
     }
 
     /// A listener whose TCP_NODELAY is for connections that may lack it.
@@ -66,8 +71,8 @@ impl Socket {
     }
 
     /// Accepts a connection, whose guest flag is `nonblocking`.
-    pub(crate) fn accept(&self, nonblocking: bool, deadline: &Deadline) -> Result<Socket, Failure> {
-        let fd = self.patiently(Interest::READ, deadline, || {
+    pub(crate) fn accept(&self, nonblocking: bool, patience: &Patience) -> Result<Socket, Failure> {
+        let fd = self.patiently(Interest::READ, patience, || {
             let accepted = calls::accept(self.borrow());
             if NO_DELAY_IS_INHERITED && would_block(&accepted) {
                 self.passes_on_no_delay.set(false);
@@ -82,35 +87,35 @@ impl Socket {
     }
 
     /// Receives what is there, or waits for it.
-    pub(crate) fn receive(&self, vectors: &mut Vectors<'_>, peek: bool, deadline: &Deadline) -> Result<usize, Failure> {
-        self.patiently(Interest::READ, deadline, || calls::receive(self.borrow(), vectors, peek))
+    pub(crate) fn receive(&self, vectors: &mut Vectors<'_>, peek: bool, patience: &Patience) -> Result<usize, Failure> {
+        self.patiently(Interest::READ, patience, || calls::receive(self.borrow(), vectors, peek))
     }
 
     /// Receives until the buffers are full, or the stream ends.
     ///
     /// To a non-blocking socket that means what it means to the kernel: take
     /// what is there.
-    pub(crate) fn receive_all(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
-        let mut received = self.receive(vectors, false, deadline)?;
+    pub(crate) fn receive_all(&self, vectors: &mut Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
+        let mut received = self.receive(vectors, false, patience)?;
         let mut last = received;
         while !self.nonblocking && last > 0 && vectors.length() > last {
             vectors.advance(last);
-            let readiness = deadline.wait(self.borrow(), Interest::READ)?;
+            let readiness = self.wait(Interest::READ, patience)?;
             // The kernel reports an error once: leave it for the next call.
             if readiness == Readiness::Failed {
                 break;
             }
-            last = self.receive(vectors, false, deadline)?;
+            last = self.receive(vectors, false, patience)?;
             received += last;
         }
         Ok(received)
     }
 
     /// Sends as much as fits; a blocking socket sends everything.
-    pub(crate) fn send(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
+    pub(crate) fn send(&self, vectors: &mut Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
         let mut sent = 0;
         loop {
-            let step = self.patiently(Interest::WRITE, deadline, || calls::send(self.borrow(), vectors));
+            let step = self.patiently(Interest::WRITE, patience, || calls::send(self.borrow(), vectors));
             match step {
                 Ok(step) => {
                     sent += step;
@@ -136,7 +141,7 @@ impl Socket {
     fn patiently<T>(
         &self,
         interest: Interest,
-        deadline: &Deadline,
+        patience: &Patience,
         mut call: impl FnMut() -> io::Result<T>,
     ) -> Result<T, Failure> {
         loop {
@@ -144,8 +149,36 @@ impl Socket {
             if !would_block(&result) || self.nonblocking {
                 return result.map_err(|error| Errno::from(error).into());
             }
-            deadline.wait(self.borrow(), interest)?;
+            self.wait(interest, patience)?;
         }
+    }
+
+    /// Waits until it is ready. When nothing has moved on it for too long, it is so for ever.
+    fn wait(&self, interest: Interest, patience: &Patience) -> Result<Readiness, Failure> {
+        let Some(idle) = patience.idle.as_ref().filter(|_| self.role == Role::Stream) else {
+            return patience.wait(self.borrow(), interest);
+        };
+        loop {
+            let left = idle.left(self);
+            match patience.wait_for(self.borrow(), interest, Some(left))? {
+                Readiness::None if idle.left(self).is_zero() => self.end_idle(),
+                Readiness::None => {}
+                ready => return Ok(ready),
+            }
+        }
+    }
+
+    /// Ends a connection on which nothing moves: to the guest its peer is gone.
+    pub(crate) fn end_idle(&self) {
+        log::info!("{}: ended, because nothing moved on it", self.described());
+        // It fails for what has ended already.
+        let _ = self.shutdown(Shutdown::Both);
+    }
+
+    /// The address of the peer, for people.
+    pub(crate) fn described(&self) -> String {
+        let peer = SockRef::from(&self.fd).peer_addr().ok().and_then(|address| address.as_socket());
+        peer.map_or_else(|| "a connection".to_owned(), |peer| peer.to_string())
     }
 }
 

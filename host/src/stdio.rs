@@ -1,77 +1,113 @@
-//! Standard input, output and error of the guest: the process's own.
+//! Standard input, output and error of the guest: the process's own, or what whoever embeds this host gives it.
 //!
 //! Their open file descriptions belong to others as well (the shell, the other
 //! end of a pipeline), so no flag of theirs is ever changed; what the guest
 //! sets for itself is kept here.
 
 use crate::errno::Errno;
+use crate::given::Given;
 use crate::memory::Vectors;
 use crate::system::calls;
 use crate::system::readiness::Readiness;
 use crate::system::stdio::Stream;
-use crate::waiting::{Deadline, Failure};
+use crate::waiting::{Failure, Patience};
 use selectio_platform::Interest;
 use selectio_platform::for_hosts::Borrowed;
-use std::io;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The most that a pipe takes without blocking once it reports to be writable.
 const PIPE_ATOMIC: usize = 4096;
 
+/// Where the guest's output goes.
+#[derive(Clone, Default)]
+pub(crate) enum Output {
+    /// To the process's own stream.
+    #[default]
+    Process,
+    /// To whoever embeds this host.
+    Writer(Arc<Mutex<dyn Write + Send>>),
+}
+
 /// One of the three standard streams.
 pub(crate) struct Stdio {
-    stream: Stream,
+    end: End,
+    is_input: bool,
     /// The guest's own NONBLOCK flag.
     pub(crate) nonblocking: bool,
 }
 
+/// What is at the other end of it.
+enum End {
+    Process(Stream),
+    Writer(Arc<Mutex<dyn Write + Send>>),
+    /// Input without anything in it.
+    Nothing,
+}
+
 impl Stdio {
     /// The three, in the order of their numbers.
-    pub(crate) fn all() -> [Stdio; 3] {
-        Stream::all().map(|stream| Stdio { stream, nonblocking: false })
+    pub(crate) fn all(given: &Given) -> [Stdio; 3] {
+        let [input, output, error] = Stream::all().map(End::Process);
+        let input = if given.has_no_input { End::Nothing } else { input };
+        let directed = |process: End, output: &Output| match output {
+            Output::Process => process,
+            Output::Writer(writer) => End::Writer(Arc::clone(writer)),
+        };
+        let (output, error) = (directed(output, &given.output), directed(error, &given.error_output));
+        [(input, true), (output, false), (error, false)].map(|(end, is_input)| Stdio {
+            end,
+            is_input,
+            nonblocking: false,
+        })
     }
 
     pub(crate) fn is_input(&self) -> bool {
-        matches!(self.stream, Stream::Input(_))
+        self.is_input
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
-        self.stream.is_terminal()
+        matches!(&self.end, End::Process(stream) if stream.is_terminal())
     }
 
     /// What it is waited for with; `None` where it is always ready.
     pub(crate) fn source(&self) -> io::Result<Option<Borrowed<'_>>> {
-        self.stream.source()
+        match &self.end {
+            End::Process(stream) => stream.source(),
+            End::Writer(_) | End::Nothing => Ok(None),
+        }
     }
 
-    pub(crate) fn read(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
+    pub(crate) fn read(&self, vectors: &mut Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
         if !self.is_input() {
             return Err(Errno::BADF.into());
         }
-        if self.may_not_block(deadline) {
-            self.ready(Interest::READ, deadline)?;
+        let End::Process(stream) = &self.end else { return Ok(0) };
+        if self.may_not_block(patience) {
+            self.ready(Interest::READ, patience)?;
         }
         loop {
-            match self.stream.read(vectors) {
+            match stream.read(vectors) {
                 Err(error) if self.should_wait(&error) => {
-                    self.wait(Interest::READ, deadline)?;
+                    self.wait(Interest::READ, patience)?;
                 }
                 result => return result.map_err(|error| Errno::from(error).into()),
             }
         }
     }
 
-    pub(crate) fn write(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
+    pub(crate) fn write(&self, vectors: &mut Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
         if self.is_input() {
             return Err(Errno::BADF.into());
         }
-        if !self.may_not_block(deadline) {
-            return self.write_once(vectors, deadline);
+        if !self.may_not_block(patience) || !matches!(self.end, End::Process(_)) {
+            return self.write_once(vectors, patience);
         }
         let length = vectors.length();
         let mut written = 0;
         loop {
-            match self.write_piece(vectors, deadline) {
+            match self.write_piece(vectors, patience) {
                 // What was written before has to be told; the error comes again.
                 Err(Failure::Errno(_)) if written > 0 => return Ok(written),
                 piece => written += piece?,
@@ -83,18 +119,23 @@ impl Stdio {
     }
 
     /// Writes as much as surely doesn't block, and leaves it out of `vectors`.
-    fn write_piece(&self, vectors: &mut Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
-        self.ready(Interest::WRITE, deadline)?;
-        let written = vectors.with_first(PIPE_ATOMIC, |piece| self.write_once(piece, deadline))?;
+    fn write_piece(&self, vectors: &mut Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
+        self.ready(Interest::WRITE, patience)?;
+        let written = vectors.with_first(PIPE_ATOMIC, |piece| self.write_once(piece, patience))?;
         vectors.advance(written);
         Ok(written)
     }
 
-    fn write_once(&self, vectors: &Vectors<'_>, deadline: &Deadline) -> Result<usize, Failure> {
+    fn write_once(&self, vectors: &Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
+        let stream = match &self.end {
+            End::Process(stream) => stream,
+            End::Writer(writer) => return write_all(writer, vectors),
+            End::Nothing => return Err(Errno::BADF.into()),
+        };
         loop {
-            match self.stream.write(vectors) {
+            match stream.write(vectors) {
                 Err(error) if self.should_wait(&error) => {
-                    self.wait(Interest::WRITE, deadline)?;
+                    self.wait(Interest::WRITE, patience)?;
                 }
                 result => return result.map_err(|error| Errno::from(error).into()),
             }
@@ -103,25 +144,25 @@ impl Stdio {
 
     /// The descriptor itself usually blocks. Where the guest must not, or only
     /// until its time is over, readiness is asked for first.
-    fn may_not_block(&self, deadline: &Deadline) -> bool {
-        self.nonblocking || deadline.is_set()
+    fn may_not_block(&self, patience: &Patience) -> bool {
+        self.nonblocking || patience.has_end()
     }
 
-    fn ready(&self, interest: Interest, deadline: &Deadline) -> Result<(), Failure> {
+    fn ready(&self, interest: Interest, patience: &Patience) -> Result<(), Failure> {
         if !self.nonblocking {
-            return self.wait(interest, deadline);
+            return self.wait(interest, patience);
         }
         let Some(source) = self.source().map_err(Errno::from)? else { return Ok(()) };
         let now = Some(Duration::ZERO);
-        match calls::wait_for_one(source, interest, now).map_err(Errno::from)? {
+        match calls::wait_for_one(source, interest, None, now).map_err(Errno::from)? {
             Readiness::None => Err(Errno::AGAIN.into()),
             Readiness::Ready | Readiness::Failed => Ok(()),
         }
     }
 
-    fn wait(&self, interest: Interest, deadline: &Deadline) -> Result<(), Failure> {
+    fn wait(&self, interest: Interest, patience: &Patience) -> Result<(), Failure> {
         match self.source().map_err(Errno::from)? {
-            Some(source) => deadline.wait(source, interest).map(drop),
+            Some(source) => patience.wait(source, interest).map(drop),
             None => Ok(()),
         }
     }
@@ -130,4 +171,12 @@ impl Stdio {
     fn should_wait(&self, error: &io::Error) -> bool {
         error.kind() == io::ErrorKind::WouldBlock && !self.nonblocking
     }
+}
+
+fn write_all(writer: &Mutex<dyn Write + Send>, vectors: &Vectors<'_>) -> Result<usize, Failure> {
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    for slice in vectors.slices() {
+        writer.write_all(slice).map_err(Errno::from)?;
+    }
+    Ok(vectors.length())
 }

@@ -1,12 +1,13 @@
-//! Waiting within the time that the run may take.
+//! Waiting until the guest is to be ended.
 
 use crate::errno::Errno;
-use crate::error::Stop;
+use crate::idle::Idle;
+use crate::stop::StopHandle;
 use crate::system::calls;
 use crate::system::readiness::Readiness;
 use selectio_platform::Interest;
 use selectio_platform::for_hosts::Borrowed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How a host function fails: a number for the guest, or the end of the guest.
 pub(crate) enum Failure {
@@ -22,35 +23,54 @@ impl From<Errno> for Failure {
     }
 }
 
-/// The moment at which the guest's time is over, if there is one.
-pub(crate) struct Deadline(Option<Instant>);
+/// What may end a wait of the guest, beside what it waits for.
+pub(crate) struct Patience {
+    stop: Option<StopHandle>,
+    pub(crate) idle: Option<Idle>,
+}
 
-impl Deadline {
-    pub(crate) fn after(limit: Option<Duration>) -> Deadline {
-        Deadline(limit.and_then(|limit| Instant::now().checked_add(limit)))
+impl Patience {
+    pub(crate) fn new(stop: Option<StopHandle>, idle: Option<Duration>) -> Patience {
+        Patience { stop, idle: idle.map(Idle::new) }
     }
 
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.is_some()
+    /// Whether a call that blocks would keep the guest from its end.
+    pub(crate) fn has_end(&self) -> bool {
+        self.stop.is_some()
     }
 
-    /// The time left (`None`: no limit), or the end of the guest.
-    pub(crate) fn left(&self) -> Result<Option<Duration>, Failure> {
-        let Some(end) = self.0 else { return Ok(None) };
-        match end.checked_duration_since(Instant::now()) {
-            Some(left) if !left.is_zero() => Ok(Some(left)),
-            _ => Err(Failure::End(Stop::TimeLimit.into())),
+    /// The end of the guest, if it is to be ended.
+    pub(crate) fn check_end(&self) -> Result<(), Failure> {
+        match self.stop.as_ref().and_then(StopHandle::reason) {
+            Some(reason) => Err(Failure::End(reason.into())),
+            None => Ok(()),
         }
     }
 
     /// Waits until `fd` is ready, and returns how; never [`Readiness::None`].
     pub(crate) fn wait(&self, fd: Borrowed<'_>, interest: Interest) -> Result<Readiness, Failure> {
         loop {
-            let left = self.left()?;
-            let ready = calls::wait_for_one(fd, interest, left).map_err(Errno::from)?;
+            let ready = self.wait_for(fd, interest, None)?;
             if ready != Readiness::None {
                 return Ok(ready);
             }
         }
+    }
+
+    /// Waits until `fd` is ready or the time is over. It may return earlier than that without anything.
+    pub(crate) fn wait_for(
+        &self,
+        fd: Borrowed<'_>,
+        interest: Interest,
+        timeout: Option<Duration>,
+    ) -> Result<Readiness, Failure> {
+        let ready = calls::wait_for_one(fd, interest, self.bell(), timeout).map_err(Errno::from)?;
+        self.check_end()?;
+        Ok(ready)
+    }
+
+    /// What every wait is for, too.
+    pub(crate) fn bell(&self) -> Option<Borrowed<'_>> {
+        self.stop.as_ref().map(StopHandle::bell)
     }
 }

@@ -1,9 +1,9 @@
 //! Functions that every kind of descriptor has: served here for sockets and
 //! standard streams, forwarded for files and directories.
 
+use super::define;
 use super::file::{finish, forwarded};
 use super::socket::FLAG_NONBLOCK;
-use super::{MODULE, define};
 use crate::descriptors::Descriptor;
 use crate::errno::Errno;
 use crate::guest::Guest;
@@ -33,17 +33,17 @@ const RIGHTS_OF_SHUTDOWN: u64 = RIGHT_READ | RIGHT_POLL;
 /// Any tag of a preopen but that of a directory, which is 0.
 const PRESTAT_NO_DIRECTORY: u8 = 1;
 
-pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
-    define!(linker, fd_close(fd: u32));
-    define!(linker, fd_fdstat_get(fd: u32, stat: u32));
-    define!(linker, fd_fdstat_set_flags(fd: u32, flags: u32));
-    define!(linker, fd_fdstat_set_rights(fd: u32, base: u64, inheriting: u64));
-    define!(linker, fd_filestat_get(fd: u32, stat: u32));
-    define!(linker, fd_prestat_get(fd: u32, prestat: u32));
-    define!(linker, fd_read(fd: u32, buffers: u32, count: u32, read: u32));
-    define!(linker, fd_renumber(from: u32, to: u32));
-    define!(linker, fd_write(fd: u32, buffers: u32, count: u32, written: u32));
-    define!(linker, path_open(fd: u32, lookup: u32, path: u32, length: u32, open: u32,
+pub(super) fn link(linker: &mut Linker<Guest>, module: &str) -> Result<()> {
+    define!(linker, module, fd_close(fd: u32));
+    define!(linker, module, fd_fdstat_get(fd: u32, stat: u32));
+    define!(linker, module, fd_fdstat_set_flags(fd: u32, flags: u32));
+    define!(linker, module, fd_fdstat_set_rights(fd: u32, base: u64, inheriting: u64));
+    define!(linker, module, fd_filestat_get(fd: u32, stat: u32));
+    define!(linker, module, fd_prestat_get(fd: u32, prestat: u32));
+    define!(linker, module, fd_read(fd: u32, buffers: u32, count: u32, read: u32));
+    define!(linker, module, fd_renumber(from: u32, to: u32));
+    define!(linker, module, fd_write(fd: u32, buffers: u32, count: u32, written: u32));
+    define!(linker, module, path_open(fd: u32, lookup: u32, path: u32, length: u32, open: u32,
         rights: u64, inheriting: u64, flags: u32, opened: u32));
     Ok(())
 }
@@ -57,22 +57,22 @@ fn fd_read(
     read: u32,
 ) -> Result<(), Failure> {
     memory.range(read, 4)?;
-    let deadline = &guest.deadline;
+    let patience = &guest.patience;
     let length = match guest.descriptors.get(fd)? {
         Descriptor::Socket(socket) => {
-            memory.with_vectors(buffers, count, |vectors| socket.receive(vectors, false, deadline))
+            let length = memory.with_vectors(buffers, count, |vectors| socket.receive(vectors, false, patience))??;
+            guest.note_received(socket, length);
+            length
         }
-        Descriptor::Stdio(stdio) => memory.with_vectors(buffers, count, |vectors| stdio.read(vectors, deadline)),
-        Descriptor::Shutdown(request) => {
-            memory.with_vectors(buffers, count, |vectors| request.read(vectors).map_err(Failure::from))
-        }
+        Descriptor::Stdio(stdio) => memory.with_vectors(buffers, count, |vectors| stdio.read(vectors, patience))??,
+        Descriptor::Shutdown(request) => memory.with_vectors(buffers, count, |vectors| request.read(vectors))??,
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
             let arguments = [number, buffers, count, read].map(u32::cast_signed);
             let [number, buffers, count, read] = arguments;
             return forwarded(finish(inner::fd_read(wasi, &mut memory, number, buffers, count, read)));
         }
-    }??;
+    };
     Ok(memory.write_u32(read, length as u32)?)
 }
 
@@ -85,10 +85,14 @@ fn fd_write(
     written: u32,
 ) -> Result<(), Failure> {
     memory.range(written, 4)?;
-    let deadline = &guest.deadline;
+    let patience = &guest.patience;
     let length = match guest.descriptors.get(fd)? {
-        Descriptor::Socket(socket) => memory.with_vectors(buffers, count, |vectors| socket.send(vectors, deadline)),
-        Descriptor::Stdio(stdio) => memory.with_vectors(buffers, count, |vectors| stdio.write(vectors, deadline)),
+        Descriptor::Socket(socket) => {
+            let length = memory.with_vectors(buffers, count, |vectors| socket.send(vectors, patience))??;
+            guest.note_sent(socket, length);
+            length
+        }
+        Descriptor::Stdio(stdio) => memory.with_vectors(buffers, count, |vectors| stdio.write(vectors, patience))??,
         Descriptor::Shutdown(_) => return Err(Errno::BADF.into()),
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
@@ -96,7 +100,7 @@ fn fd_write(
             let [number, buffers, count, written] = arguments;
             return forwarded(finish(inner::fd_write(wasi, &mut memory, number, buffers, count, written)));
         }
-    }??;
+    };
     Ok(memory.write_u32(written, length as u32)?)
 }
 
@@ -107,22 +111,40 @@ fn fd_close(_: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32) -> Result<(), 
     }
     let closed = guest.descriptors.remove(fd)?;
     guest.waits.forget(fd, &closed);
+    guest.note_closed(fd, &closed);
     close(guest, closed)
 }
 
 /// The number `from` goes away, `to` stands for what it stood for.
+///
+/// `to` may be closed, as for dup2: programs that redirect their output move it away, put a file in its place, and bring
+/// it back. Refused, they would go on, and the next file that they open would get the number of their output.
 fn fd_renumber(_: &mut LinearMemory<'_>, guest: &mut Guest, from: u32, to: u32) -> Result<(), Failure> {
     let moved = guest.descriptors.get(from)?;
-    if let (Descriptor::Shutdown(_), _) | (_, Descriptor::Shutdown(_)) = (moved, guest.descriptors.get(to)?) {
+    let replaced = guest.descriptors.get(to);
+    if let (Descriptor::Shutdown(_), _) | (_, Ok(Descriptor::Shutdown(_))) = (moved, replaced) {
         return Err(Errno::NOTSUP.into());
+    }
+    if !guest.descriptors.has_been_open(to) {
+        return Err(Errno::BADF.into());
     }
     if from == to {
         return Ok(());
     }
     guest.waits.forget(from, moved);
-    let replaced = guest.descriptors.renumber(from, to)?;
-    guest.waits.forget(to, &replaced);
-    close(guest, replaced)
+    match guest.descriptors.renumber(from, to)? {
+        Some(replaced) => {
+            guest.waits.forget(to, &replaced);
+            guest.note_closed(to, &replaced);
+            guest.watch_idle(to);
+            close(guest, replaced)
+        }
+        None => {
+            guest.waits.note_opened(to);
+            guest.watch_idle(to);
+            Ok(())
+        }
+    }
 }
 
 fn close(guest: &mut Guest, descriptor: Descriptor) -> Result<(), Failure> {
@@ -212,7 +234,12 @@ fn fd_fdstat_set_rights(
 
 /// Device at 0, inode at 8, type at 16, links at 24, size at 32, three times
 /// from 40 on: a socket or stream has none but the type.
-fn fd_filestat_get(memory: &mut LinearMemory<'_>, guest: &mut Guest, fd: u32, stat: u32) -> Result<(), Failure> {
+pub(super) fn fd_filestat_get(
+    memory: &mut LinearMemory<'_>,
+    guest: &mut Guest,
+    fd: u32,
+    stat: u32,
+) -> Result<(), Failure> {
     let filetype = match guest.descriptors.get(fd)? {
         Descriptor::Socket(_) => FILETYPE_SOCKET_STREAM,
         Descriptor::Stdio(stdio) if stdio.is_terminal() => FILETYPE_CHARACTER_DEVICE,
@@ -284,6 +311,6 @@ fn path_open(
     )))?;
     let file = Descriptor::File(memory.read_u32(place)?);
     memory.write_u32(place, before)?;
-    let number = guest.open(file);
+    let number = guest.open(file)?;
     Ok(memory.write_u32(opened, number)?)
 }

@@ -1,33 +1,40 @@
-//! The functions of `wasi_snapshot_preview1`, as the guest imports them.
+//! The functions of `wasi_snapshot_preview1`, as the guest imports them, and of its predecessor `wasi_unstable`.
 //!
-//! `wasmtime-wasi` provides them all, without sockets and with descriptor
-//! numbers of its own. Here every function that takes or returns a descriptor
-//! is put in front of its: sockets and standard streams are served here, files
-//! and directories are forwarded under their inner number.
+//! `wasmtime-wasi` has them too, without sockets and with descriptor numbers of
+//! its own. Here sockets and standard streams are served, and files and
+//! directories are forwarded to it under their inner number.
 
+mod clock;
 mod descriptor;
 mod file;
 mod poll;
+mod process;
 mod socket;
+mod unstable;
 
 use crate::errno::Errno;
-use crate::error::Stop;
 use crate::guest::Guest;
 use crate::waiting::Failure;
 use wasmtime::{Linker, Result};
 
-/// The name under which guests import the functions.
-pub(crate) const MODULE: &str = "wasi_snapshot_preview1";
+/// The names under which guests import the functions.
+const PREVIEW1: &str = "wasi_snapshot_preview1";
+const UNSTABLE: &str = "wasi_unstable";
 
-/// Links a function of this host: `define!(linker, function(arguments));`
+/// Links a function of this host: `define!(linker, module, function(arguments));`
 macro_rules! define {
-    ($linker:ident, $name:ident ( $($argument:ident: $type:ty),* )) => {
+    ($linker:ident, $module:ident, $name:ident ( $($argument:ident: $type:ty),* )) => {
         $linker.func_wrap(
-            MODULE,
+            $module,
             stringify!($name),
             |mut caller: Caller<'_, Guest>, $($argument: $type),*| -> Result<u32> {
                 let (mut memory, guest) = Guest::enter(&mut caller)?;
-                $crate::functions::answer($name(&mut memory, guest, $($argument),*))
+                let result = $name(&mut memory, guest, $($argument),*);
+                if let Some(trace) = &guest.trace {
+                    let arguments = [$((stringify!($argument), u64::from($argument))),*];
+                    trace.tell(guest.worker, stringify!($name), &arguments, &memory, &result);
+                }
+                $crate::functions::answer(result)
             },
         )?
     };
@@ -35,13 +42,16 @@ macro_rules! define {
 
 /// All functions that a guest can import.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
-    wasmtime_wasi::p1::add_to_linker_sync(linker, |guest| &mut guest.wasi)?;
+    for module in [PREVIEW1, UNSTABLE] {
+        process::link(linker, module)?;
+        clock::link(linker, module)?;
+        poll::link(linker, module)?;
+        socket::link(linker, module)?;
+        descriptor::link(linker, module)?;
+        file::link(linker, module)?;
+    }
     linker.allow_shadowing(true);
-    linker.func_wrap(MODULE, "proc_exit", |code: u32| -> Result<()> { Err(Stop::Exit(code).into()) })?;
-    poll::link(linker)?;
-    socket::link(linker)?;
-    descriptor::link(linker)?;
-    file::link(linker)
+    unstable::link(linker, UNSTABLE)
 }
 
 /// A host function's result as the guest gets it.

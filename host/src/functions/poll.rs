@@ -1,15 +1,15 @@
 //! `poll_oneoff`: one wait over sockets, standard streams and clocks.
 
-use super::{MODULE, define};
+use super::define;
 use crate::errno::Errno;
 use crate::guest::Guest;
 use crate::memory::LinearMemory;
-use crate::poll::{EVENT_SIZE, SUBSCRIPTION_SIZE};
+use crate::poll::{EVENT_SIZE, Record, SUBSCRIPTION_SIZE};
 use crate::waiting::Failure;
 use wasmtime::{Caller, Linker, Result};
 
-pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
-    define!(linker, poll_oneoff(subscriptions: u32, events: u32, count: u32, events_count: u32));
+pub(super) fn link(linker: &mut Linker<Guest>, module: &str) -> Result<()> {
+    define!(linker, module, poll_oneoff(subscriptions: u32, events: u32, count: u32, events_count: u32));
     Ok(())
 }
 
@@ -39,9 +39,7 @@ fn poll_oneoff(
     memory.range(events_count, 4)?;
     let array = memory.records(subscriptions, count, SUBSCRIPTION_SIZE as u32)?;
     let (array, _) = array.as_chunks();
-    let set = guest.waits.follow(array, subscriptions, &guest.descriptors)?;
-    set.wait(&guest.clock, &guest.deadline)?;
-    let ready = set.events();
+    let ready = wait(guest, array, subscriptions)?;
     let count = ready.len() as u32;
     let space = memory.records_mut(events, count, EVENT_SIZE as u32)?;
     let (space, _) = space.as_chunks_mut();
@@ -50,4 +48,22 @@ fn poll_oneoff(
     }
     memory.write_u32(events_count, count)?;
     Ok(())
+}
+
+/// Waits for what the array says, which lies at `address` in the guest's memory, and returns the events.
+pub(super) fn wait<'a>(
+    guest: &'a mut Guest,
+    array: &[Record],
+    address: u32,
+) -> Result<impl ExactSizeIterator<Item = [u8; EVENT_SIZE]> + use<'a>, Failure> {
+    if let Some(tell) = guest.first_wait.take() {
+        tell();
+    }
+    let (descriptors, patience) = (&guest.descriptors, &guest.patience);
+    guest.waits.follow(array, address, descriptors, patience)?;
+    guest.memory_limit.set_wait_bytes(guest.waits.bytes()).map_err(Failure::End)?;
+    let set = guest.waits.followed();
+    set.wait(&guest.clock, descriptors, patience, &guest.counters)?;
+    guest.counters.waits.add(1);
+    Ok(set.events())
 }

@@ -1,11 +1,14 @@
 //! `sock_*`: accept, receive, send, shut down.
 
-use super::{MODULE, define};
+use super::define;
 use crate::descriptors::Descriptor;
 use crate::errno::Errno;
+use crate::fellow_workers::FellowWorkers;
 use crate::guest::Guest;
 use crate::memory::LinearMemory;
+use crate::socket::Socket;
 use crate::waiting::Failure;
+use selectio_platform::Interest;
 use std::net::Shutdown;
 use wasmtime::{Caller, Linker, Result};
 
@@ -19,11 +22,11 @@ const SHUT_READ: u32 = 1;
 const SHUT_WRITE: u32 = 2;
 const SHUT_BOTH: u32 = 3;
 
-pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
-    define!(linker, sock_accept(fd: u32, flags: u32, accepted: u32));
-    define!(linker, sock_recv(fd: u32, buffers: u32, count: u32, flags: u32, received: u32, flags_out: u32));
-    define!(linker, sock_send(fd: u32, buffers: u32, count: u32, flags: u32, sent: u32));
-    define!(linker, sock_shutdown(fd: u32, how: u32));
+pub(super) fn link(linker: &mut Linker<Guest>, module: &str) -> Result<()> {
+    define!(linker, module, sock_accept(fd: u32, flags: u32, accepted: u32));
+    define!(linker, module, sock_recv(fd: u32, buffers: u32, count: u32, flags: u32, received: u32, flags_out: u32));
+    define!(linker, module, sock_send(fd: u32, buffers: u32, count: u32, flags: u32, sent: u32));
+    define!(linker, module, sock_shutdown(fd: u32, how: u32));
     Ok(())
 }
 
@@ -41,9 +44,32 @@ fn sock_accept(
     // Checked before accepting, so that no connection gets lost on a bad pointer.
     memory.range(accepted, 4)?;
     guest.descriptors.room_for_socket()?;
-    let stream = listener.accept(flags != 0, &guest.deadline)?;
-    let number = guest.open(Descriptor::Socket(stream));
+    let stream = accept(guest, listener, flags != 0)?;
+    let number = guest.open(Descriptor::Socket(stream))?;
+    guest.note_accepted(number);
     Ok(memory.write_u32(accepted, number)?)
+}
+
+/// While connections are kept away, there is none, however long the guest waits.
+fn accept(guest: &Guest, listener: &Socket, nonblocking: bool) -> Result<Socket, Failure> {
+    let fellows = guest.fellow_workers.as_ref().filter(|_| listener.nonblocking);
+    if fellows.is_some_and(FellowWorkers::should_have_the_next) {
+        return Err(Errno::AGAIN.into());
+    }
+    if let Some(shutdown) = &guest.shutdown
+        && shutdown.keeps_connections_away()
+    {
+        if listener.nonblocking {
+            return Err(Errno::AGAIN.into());
+        }
+        // It tells nothing to a guest that has not asked for it.
+        guest.patience.wait(shutdown.borrow(), Interest::READ)?;
+    }
+    let accepted = listener.accept(nonblocking, &guest.patience);
+    if let Some(fellows) = fellows {
+        fellows.note_taken();
+    }
+    accepted
 }
 
 /// Peeking does not wait for all: what is there is enough for it.
@@ -64,14 +90,17 @@ fn sock_recv(
     }
     memory.range(received, 4)?;
     memory.range(flags_out, 2)?;
-    let deadline = &guest.deadline;
+    let patience = &guest.patience;
     let length = memory.with_vectors(buffers, count, |vectors| {
         if flags == RECEIVE_WAITALL {
-            socket.receive_all(vectors, deadline)
+            socket.receive_all(vectors, patience)
         } else {
-            socket.receive(vectors, flags & RECEIVE_PEEK != 0, deadline)
+            socket.receive(vectors, flags & RECEIVE_PEEK != 0, patience)
         }
     })??;
+    if flags & RECEIVE_PEEK == 0 {
+        guest.note_received(socket, length);
+    }
     memory.write_u32(received, length as u32)?;
     // The one flag, "data truncated", is for datagrams.
     Ok(memory.write_u16(flags_out, 0)?)
@@ -91,8 +120,9 @@ fn sock_send(
         return Err(Errno::INVAL.into());
     }
     memory.range(sent, 4)?;
-    let deadline = &guest.deadline;
-    let length = memory.with_vectors(buffers, count, |vectors| socket.send(vectors, deadline))??;
+    let patience = &guest.patience;
+    let length = memory.with_vectors(buffers, count, |vectors| socket.send(vectors, patience))??;
+    guest.note_sent(socket, length);
     Ok(memory.write_u32(sent, length as u32)?)
 }
 

@@ -7,13 +7,16 @@ mod tests;
 mod wait_set;
 mod watches;
 
-pub(crate) use subscription::{EVENT_SIZE, Record, SUBSCRIPTION_SIZE};
+pub(crate) use subscription::{EVENT_SIZE, Record, SUBSCRIPTION_SIZE, described};
 pub(crate) use wait_set::WaitSet;
 
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
+use crate::shutdown::Channel;
+use crate::waiting::Patience;
 use selectio_platform::change_note::ChangeNote;
 use std::io;
+use std::sync::Arc;
 
 /// The wait sets of a guest.
 ///
@@ -24,29 +27,46 @@ pub(crate) struct Waits {
     plain: WaitSet,
     /// Made when the first array with a note comes.
     noted: Option<WaitSet>,
+    /// The array that was followed last has a note.
+    is_noted: bool,
+    shutdown: Option<Arc<Channel>>,
 }
 
 impl Waits {
-    pub(crate) fn new() -> io::Result<Waits> {
-        Ok(Waits { plain: WaitSet::new()?, noted: None })
+    pub(crate) fn new(patience: &Patience, shutdown: Option<Arc<Channel>>) -> io::Result<Waits> {
+        Ok(Waits { plain: WaitSet::new(patience, shutdown.clone())?, noted: None, is_noted: false, shutdown })
     }
 
-    /// The set for the array that the guest passes, which lies at `address` in
+    /// What the buffers of all waits come to.
+    pub(crate) fn bytes(&self) -> usize {
+        self.plain.bytes() + self.noted.as_ref().map_or(0, WaitSet::bytes)
+    }
+
+    /// Gets the set for the array that the guest passes, which lies at `address` in
     /// its memory, in step with it.
     pub(crate) fn follow(
         &mut self,
         array: &[Record],
         address: u32,
         descriptors: &Descriptors,
-    ) -> Result<&mut WaitSet, Errno> {
+        patience: &Patience,
+    ) -> Result<(), Errno> {
         let note = array.first().and_then(|first| ChangeNote::read(first, address, array.len() as u32));
         let set = match (note, &mut self.noted) {
             (None, _) => &mut self.plain,
             (Some(_), Some(noted)) => noted,
-            (Some(_), noted) => noted.insert(WaitSet::new()?),
+            (Some(_), noted) => noted.insert(WaitSet::new(patience, self.shutdown.clone())?),
         };
-        set.follow(array, address, note, descriptors)?;
-        Ok(set)
+        self.is_noted = note.is_some();
+        set.follow(array, address, note, descriptors)
+    }
+
+    /// The set that was followed last.
+    pub(crate) fn followed(&mut self) -> &mut WaitSet {
+        match &mut self.noted {
+            Some(noted) if self.is_noted => noted,
+            _ => &mut self.plain,
+        }
     }
 
     /// To be called before the number `fd` stands for something else than `descriptor`.

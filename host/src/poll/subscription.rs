@@ -3,8 +3,7 @@
 use crate::clock::MonotonicClock;
 use crate::errno::Errno;
 use selectio_platform::change_note;
-use std::time::{SystemTime, UNIX_EPOCH};
-use wasmtime_wasi::clocks::HostMonotonicClock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(crate) const EVENT_SIZE: usize = 32;
 
@@ -57,6 +56,19 @@ pub(crate) fn subscribed(record: &Record) -> Result<Subscribed, Errno> {
         TAG_READ => Ok(Subscribed::Read(u32_at(record, 16))),
         TAG_WRITE => Ok(Subscribed::Write(u32_at(record, 16))),
         _ => Err(Errno::INVAL),
+    }
+}
+
+/// What it waits for, for people.
+pub(crate) fn described(record: &Record) -> String {
+    match subscribed(record) {
+        Ok(Subscribed::Read(fd)) => format!("read {fd}"),
+        Ok(Subscribed::Write(fd)) => format!("write {fd}"),
+        Ok(Subscribed::Clock) if u16::from_le_bytes([record[40], record[41]]) == CLOCK_FLAG_ABSOLUTE => {
+            format!("clock at {} ns", u64_at(record, 24))
+        }
+        Ok(Subscribed::Clock) => format!("clock in {:?}", Duration::from_nanos(u64_at(record, 24))),
+        Err(_) => "nothing known".to_owned(),
     }
 }
 

@@ -12,11 +12,14 @@ use super::clocks::Clocks;
 use super::subscription::{self, EVENT_SIZE, Outcome, Record, Subscribed};
 use super::watches::Watches;
 use crate::clock::MonotonicClock;
+use crate::counters::Counters;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
-use crate::waiting::{Deadline, Failure};
+use crate::shutdown::Channel;
+use crate::waiting::{Failure, Patience};
 use selectio_platform::change_note::{self, ChangeNote, END};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Records compared at once; 3 KiB stay in the first-level cache.
@@ -41,11 +44,11 @@ pub(crate) struct WaitSet {
 }
 
 impl WaitSet {
-    pub(crate) fn new() -> io::Result<WaitSet> {
+    pub(crate) fn new(patience: &Patience, shutdown: Option<Arc<Channel>>) -> io::Result<WaitSet> {
         Ok(WaitSet {
             records: Vec::new(),
             clocks: Clocks::default(),
-            watches: Watches::new()?,
+            watches: Watches::new(patience, shutdown)?,
             invalid: 0,
             noted_next: None,
             is_endless: false,
@@ -53,6 +56,11 @@ impl WaitSet {
             #[cfg(test)]
             compared: 0,
         })
+    }
+
+    /// What its buffers come to.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Record>() * self.records.capacity() + self.watches.bytes()
     }
 
     /// Takes over the guest's array, which lies at `address` in its memory.
@@ -179,37 +187,46 @@ impl WaitSet {
     ///
     /// The kernel says whether the time is over: a clock that was waited for in
     /// vain has rung, and nobody need look at the time.
-    pub(crate) fn wait(&mut self, clock: &MonotonicClock, deadline: &Deadline) -> Result<(), Failure> {
+    pub(crate) fn wait(
+        &mut self,
+        clock: &MonotonicClock,
+        descriptors: &Descriptors,
+        patience: &Patience,
+        counters: &Counters,
+    ) -> Result<(), Failure> {
         self.outcomes.clear();
         self.watches.tell_settled(&mut self.outcomes);
         let endless = self.is_endless.then_some(0);
         self.clocks.begin(&self.records, clock, endless, &mut self.outcomes);
+        counters.set_accepting(self.watches.has_listener());
         let mut waited = 0;
         loop {
-            let timeout = self.timeout(waited, deadline)?;
+            let until_idle = patience.idle.as_ref().and_then(|idle| idle.expire(descriptors));
+            let timeout = self.timeout(waited, until_idle);
             let is_over = self.watches.wait(timeout, &mut self.outcomes)?;
+            patience.check_end()?;
             if let (true, Some(timeout)) = (is_over && self.outcomes.is_empty(), timeout) {
                 waited = nanoseconds(timeout).saturating_add(waited);
                 self.clocks.ring(waited, &mut self.outcomes);
             }
             if !self.outcomes.is_empty() {
                 self.outcomes.sort_unstable_by_key(|outcome| outcome.index);
+                if let Some(idle) = &patience.idle {
+                    idle.read_clock();
+                }
                 return Ok(());
             }
+            self.watches.settle(descriptors);
         }
     }
 
     /// How long the kernel may wait; `None`: for ever.
-    fn timeout(&self, waited: u64, deadline: &Deadline) -> Result<Option<Duration>, Failure> {
-        let left = deadline.left()?;
+    fn timeout(&self, waited: u64, until_idle: Option<Duration>) -> Option<Duration> {
         if !self.outcomes.is_empty() {
-            return Ok(Some(Duration::ZERO));
+            return Some(Duration::ZERO);
         }
-        let Some(first) = self.clocks.first() else {
-            return Ok(left);
-        };
-        let until_due = Duration::from_nanos(first.saturating_sub(waited));
-        Ok(Some(left.map_or(until_due, |left| left.min(until_due))))
+        let until_due = self.clocks.first().map(|first| Duration::from_nanos(first.saturating_sub(waited)));
+        until_due.into_iter().chain(until_idle).min()
     }
 
     /// The events for what [`Self::wait`] has found.

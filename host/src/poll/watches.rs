@@ -3,14 +3,21 @@
 use super::subscription::Outcome;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
+use crate::shutdown::Channel;
+use crate::socket::Role;
+use crate::waiting::Patience;
 use selectio_platform::for_hosts::{Borrowed, FdSelector};
 use selectio_platform::{Found, Interest};
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The end of a chain of subscriptions.
 const NONE: u32 = u32::MAX;
+
+/// What the selector answers with when the guest is to be ended.
+const BELL: u64 = u64::MAX;
 
 /// What a descriptor number comes to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,6 +26,8 @@ enum State {
     InKernel,
     /// As above, but for reading only: a request to end can't be written to.
     ReadOnlyInKernel,
+    /// A listener from which connections are kept away.
+    NeverReady,
     /// A file, for one.
     AlwaysReady,
     Failed(Errno),
@@ -38,6 +47,7 @@ struct Watch {
     is_stale: bool,
     /// Its place among those that need no waiting.
     settled_at: Option<u32>,
+    is_listener: bool,
     /// What the wait has found out about hang-ups.
     ended: Interest,
 }
@@ -55,6 +65,8 @@ const UNLINKED: Link = Link { watch: NONE, previous: NONE, next: NONE, is_write:
 
 pub(crate) struct Watches {
     selector: FdSelector,
+    /// Says when connections are to be kept away.
+    shutdown: Option<Arc<Channel>>,
     found: Found,
     watches: Vec<Watch>,
     unused: Vec<u32>,
@@ -67,12 +79,19 @@ pub(crate) struct Watches {
     looked_at: Vec<u32>,
     /// Those with subscriptions that need no waiting.
     settled: Vec<u32>,
+    /// How many listeners the selector has.
+    listeners: usize,
 }
 
 impl Watches {
-    pub(crate) fn new() -> io::Result<Watches> {
+    pub(crate) fn new(patience: &Patience, shutdown: Option<Arc<Channel>>) -> io::Result<Watches> {
+        let mut selector = FdSelector::new()?;
+        if let Some(bell) = patience.bell() {
+            selector.add(bell, BELL, Interest::READ)?;
+        }
         Ok(Watches {
-            selector: FdSelector::new()?,
+            selector,
+            shutdown,
             found: Found::default(),
             watches: Vec::new(),
             unused: Vec::new(),
@@ -81,7 +100,19 @@ impl Watches {
             stale: Vec::new(),
             looked_at: Vec::new(),
             settled: Vec::new(),
+            listeners: 0,
         })
+    }
+
+    /// Whether the wait is for connections too.
+    pub(crate) fn has_listener(&self) -> bool {
+        self.listeners > 0
+    }
+
+    /// What its buffers come to.
+    pub(crate) fn bytes(&self) -> usize {
+        let by_fd = size_of::<(u32, u32)>() * self.by_fd.capacity();
+        size_of::<Watch>() * self.watches.capacity() + size_of::<Link>() * self.links.capacity() + by_fd
     }
 
     /// Takes in the subscription in this position of the array.
@@ -138,6 +169,7 @@ impl Watches {
             // It fails only for what is not there, which is the aim.
             let _ = self.selector.remove(source);
             watch.is_registered = false;
+            self.listeners -= usize::from(watch.is_listener);
         }
         self.note_stale(index);
     }
@@ -164,6 +196,7 @@ impl Watches {
         let watch = &mut self.watches[index as usize];
         let descriptor = descriptors.get(watch.fd);
         let source = descriptor.and_then(|descriptor| Ok(descriptor.source()?));
+        watch.is_listener = matches!(descriptor, Ok(Descriptor::Socket(socket)) if socket.role == Role::Listener);
         watch.state = match (descriptor, &source) {
             (Ok(Descriptor::Shutdown(request)), _) => {
                 if watch.readers > 0 {
@@ -171,13 +204,20 @@ impl Watches {
                 }
                 State::ReadOnlyInKernel
             }
+            (_, Ok(Some(_))) if watch.is_listener && keeps_connections_away(&self.shutdown) => State::NeverReady,
             (_, Ok(Some(_))) => State::InKernel,
             (_, Ok(None)) => State::AlwaysReady,
             (_, &Err(error)) => State::Failed(error),
         };
-        if let Ok(Some(source)) = source
-            && let Err(error) = watch.register(index, &mut self.selector, source)
-        {
+        let was_registered = watch.is_registered;
+        let registered = match source {
+            Ok(Some(source)) => watch.register(index, &mut self.selector, source),
+            _ => Ok(()),
+        };
+        if watch.is_listener {
+            self.listeners = self.listeners + usize::from(watch.is_registered) - usize::from(was_registered);
+        }
+        if let Err(error) = registered {
             // The kernel's limit of watches, or its memory: this one's own error, and tried again with the next wait.
             watch.state = State::Failed(error.into());
             self.note_stale(index);
@@ -201,7 +241,7 @@ impl Watches {
                     State::ReadOnlyInKernel if self.links[position as usize].is_write => {
                         outcomes.push(Outcome::failed(position, Errno::BADF));
                     }
-                    State::ReadOnlyInKernel | State::InKernel => {}
+                    State::ReadOnlyInKernel | State::InKernel | State::NeverReady => {}
                 }
             }
         }
@@ -212,10 +252,19 @@ impl Watches {
     pub(crate) fn wait(&mut self, timeout: Option<Duration>, outcomes: &mut Vec<Outcome>) -> Result<bool, Errno> {
         self.selector.select(timeout, &mut self.found)?;
         for &(key, ended) in &self.found.ended {
-            self.watches[key as usize].ended = ended;
+            if let Some(watch) = self.watches.get_mut(key as usize) {
+                watch.ended = ended;
+            }
         }
         for ready in &self.found.ready {
-            let watch = &mut self.watches[ready.key as usize];
+            // The bell has none.
+            let Some(watch) = self.watches.get_mut(ready.key as usize) else { continue };
+            if watch.is_listener && keeps_connections_away(&self.shutdown) {
+                if !std::mem::replace(&mut watch.is_stale, true) {
+                    self.stale.push(ready.key as u32);
+                }
+                continue;
+            }
             let ended = std::mem::replace(&mut watch.ended, Interest::NONE);
             for position in chain(watch.first, &self.links) {
                 let (is_ready, hangup) = match self.links[position as usize].is_write {
@@ -248,6 +297,7 @@ impl Watches {
             is_registered: false,
             is_stale: false,
             settled_at: None,
+            is_listener: false,
             ended: Interest::NONE,
         };
         let index = match self.unused.pop() {
@@ -296,7 +346,7 @@ impl Watch {
     /// Whether any of its subscriptions needs no waiting.
     fn is_settled(&self) -> bool {
         match self.state {
-            State::InKernel => false,
+            State::InKernel | State::NeverReady => false,
             State::ReadOnlyInKernel => self.writers > 0,
             State::AlwaysReady | State::Failed(_) => self.first != NONE,
         }
@@ -306,7 +356,7 @@ impl Watch {
         match self.state {
             State::InKernel => Interest { read: self.readers > 0, write: self.writers > 0 },
             State::ReadOnlyInKernel => Interest { read: self.readers > 0, write: false },
-            State::AlwaysReady | State::Failed(_) => Interest::NONE,
+            State::AlwaysReady | State::NeverReady | State::Failed(_) => Interest::NONE,
         }
     }
 
@@ -323,6 +373,10 @@ impl Watch {
         self.is_registered = !wanted.is_none();
         Ok(())
     }
+}
+
+fn keeps_connections_away(shutdown: &Option<Arc<Channel>>) -> bool {
+    shutdown.as_ref().is_some_and(|shutdown| shutdown.keeps_connections_away())
 }
 
 /// The subscriptions on one descriptor.

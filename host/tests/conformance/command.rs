@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
-const SELECTIO: &str = env!("CARGO_BIN_EXE_selectio");
+pub const SELECTIO: &str = env!("CARGO_BIN_EXE_selectio");
 
 /// Echoes what standard input and accepted connections send, waiting for all of
 /// them together; ends when standard input ends, with exit code 5.
@@ -80,17 +80,27 @@ impl Running {
         Running::spawn(command.args(["-c", script, SELECTIO]).args(arguments).stdin(OwnedFd::from(listener)))
     }
 
-    fn spawn(command: &mut Command) -> Running {
+    /// Starts a command line of the caller's own.
+    pub fn spawn(command: &mut Command) -> Running {
         let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = pipes.spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
         Running { child, errors, last_line: String::new() }
     }
 
-    /// The next line that the host prints.
+    /// The next line that the host prints, beside the one that a busy machine makes it print: that it compiles.
     pub fn line(&mut self) -> &str {
-        self.last_line.clear();
-        self.errors.read_line(&mut self.last_line).unwrap();
+        loop {
+            self.last_line.clear();
+            self.errors.read_line(&mut self.last_line).unwrap();
+            if !self.last_line.starts_with("selectio: compiling ") {
+                return &self.last_line;
+            }
+        }
+    }
+
+    /// The line that was read last.
+    pub fn last_line(&self) -> &str {
         &self.last_line
     }
 
@@ -106,11 +116,20 @@ impl Running {
         self.child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     }
 
-    /// Connects to the address in the last line.
-    pub fn connect(&self) -> TcpStream {
+    /// The address in the last line.
+    pub fn address(&self) -> String {
         let words = self.last_line.split_whitespace();
-        let address = words.skip_while(|word| *word != "on").nth(1).unwrap();
-        TcpStream::connect(address).unwrap()
+        words.skip_while(|word| *word != "on").nth(1).unwrap().to_owned()
+    }
+
+    /// Connects to it.
+    pub fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address()).unwrap()
+    }
+
+    /// Ends the guest's standard input.
+    pub fn end_input(&mut self) {
+        drop(self.child.stdin.take());
     }
 
     pub fn pid(&self) -> u32 {
@@ -131,12 +150,35 @@ impl Running {
     }
 }
 
+/// A guest of nothing but this text, in a file of its own.
+pub fn text_file(name: &str, text: &str) -> String {
+    let path = folder(name).join("guest.wat");
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Runs to the end: exit code, standard output, standard error.
+pub fn outcome(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = output(arguments);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Also where a check fails before its end.
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It fails for one that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn output(arguments: &[&str]) -> Output {
     Command::new(SELECTIO).args(arguments).output().unwrap()
 }
 
 /// Runs to a failure: its exit code, and its one line.
-fn failure(arguments: &[&str]) -> (Option<i32>, String) {
+pub fn failure(arguments: &[&str]) -> (Option<i32>, String) {
     let output = output(arguments);
     let text = String::from_utf8(output.stderr).unwrap();
     (output.status.code(), text)
@@ -169,7 +211,7 @@ fn what_cannot_be_had_is_one_line_and_exit_code_1() {
         (&["--tcplisten", &taken, guest], "port 0 for any free one"),
         (&["--tcplisten", "a:b=127.0.0.1:0", guest], "without a colon"),
         (&["--tcpconnect", "127.0.0.1:1", guest], "start what shall listen"),
-        (&["--unixlisten", "/nowhere/at/all", guest], "a listener on /nowhere"),
+        (&["--unixlisten", "/nowhere/at/all", guest], "a listener on \"/nowhere/at/all\": "),
         (&["--dir", "/nowhere", guest], "the directory /nowhere"),
         (&["--listenfd", guest], "LISTEN_PID is not set"),
     ];
@@ -224,9 +266,15 @@ fn standard_input_may_be_a_file() {
 fn signals_end_a_guest_that_waits_for_no_requests_at_any_time() {
     let spinning = program("spinning", "(func $main (loop $again (br $again)))");
     let waiting = program("waiting", ECHO);
-    for (guest, signal, code) in
-        [(&spinning, "INT", 130), (&spinning, "TERM", 143), (&waiting, "INT", 130), (&waiting, "HUP", 129)]
-    {
+    for (guest, signal, code) in [
+        (&spinning, "INT", 130),
+        (&spinning, "TERM", 143),
+        (&waiting, "INT", 130),
+        (&waiting, "HUP", 129),
+        (&waiting, "QUIT", 131),
+        (&spinning, "ALRM", 142),
+        (&waiting, "XCPU", 152),
+    ] {
         let path = guest.with_file_name("socket");
         let socket = path.to_str().unwrap();
         let mut running = Running::start(&["--unixlisten", socket, guest.to_str().unwrap()]);
@@ -252,7 +300,7 @@ fn a_unix_listener_serves_and_its_file_goes_away() {
     let mut stream = UnixStream::connect(&path).unwrap();
     stream.write_all(b"hello").unwrap();
     stream.read_exact(&mut [0; 5]).unwrap();
-    drop(running.child.stdin.take());
+    running.end_input();
     assert_eq!(running.finish().0, Some(5));
     assert!(!path.exists());
 }

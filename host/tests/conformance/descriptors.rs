@@ -1,7 +1,7 @@
 //! The descriptor table: every function on a socket, standard streams, numbers,
 //! and files next to sockets.
 
-use crate::guest::{Listening, check, host};
+use crate::guest::{Listening, check, host, run, verdict};
 use std::fs;
 use std::path::PathBuf;
 
@@ -89,6 +89,40 @@ fn renumbering_moves_and_closes() {
     );
     let _stream = guest.connect();
     guest.finish();
+}
+
+/// As a program does that lets another part of itself print to a file: output is moved away, and comes back. Hosts
+/// differ in whether a closed number may be renumbered to, so this is about the library.
+#[test]
+fn output_can_be_redirected_and_brought_back() {
+    let folder = folder("redirected");
+    fs::write(folder.join("file"), "").unwrap();
+    let body = "
+        (i32.store (i32.const 128) (i32.const 0x656c6966))
+        (loop $again
+          (call $is (call $path_open (i32.const 3) (i32.const 0) (i32.const 128) (i32.const 4)
+            (i32.const 0) (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 12)) (i32.const 0))
+          (local.set $a (i32.add (local.get $a) (i32.const 1)))
+          (br_if $again (i32.lt_u (local.get $a) (i32.const 2))))
+        ;; Output becomes 4, the file 5 takes its place.
+        (call $is (call $fd_renumber (i32.const 1) (i32.const 4)) (i32.const 0))
+        (call $on_write (i32.const 0) (i32.const 1))
+        (call $is (call $poll (i32.const 1)) (i32.const 0))
+        (call $is (call $error (i32.const 0)) (i32.const 8))
+        (call $is (call $fd_renumber (i32.const 5) (i32.const 1)) (i32.const 0))
+        (call $is (call $poll (i32.const 1)) (i32.const 0))
+        (call $is (call $error (i32.const 0)) (i32.const 0))
+        (i32.store (i32.const 1024) (i32.const 0x64636261))
+        (call $buffer (i32.const 1024) (i32.const 4))
+        (call $is (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)) (i32.const 0))
+        (call $is (call $fd_renumber (i32.const 4) (i32.const 1)) (i32.const 0))
+        (call $is (call $fd_filestat_get (i32.const 1) (i32.const 32)) (i32.const 0))
+        ;; It is no regular file any more.
+        (call $is (i32.eq (call $byte (i32.const 48)) (i32.const 4)) (i32.const 0))
+        (call $is (call $fd_close (i32.const 4)) (i32.const 8))
+        (call $is (call $fd_close (i32.const 5)) (i32.const 8))";
+    verdict(run(host(body).directory(&folder, "/")));
+    assert_eq!(fs::read_to_string(folder.join("file")).unwrap(), "abcd");
 }
 
 /// A folder of its own for a test, empty.

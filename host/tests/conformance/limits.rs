@@ -45,6 +45,24 @@ fn a_guest_that_wants_too_much_memory_is_ended() {
     assert!(matches!(result, Err(Error::MemoryLimit { .. })), "{result:?}");
 }
 
+#[test]
+fn what_the_host_keeps_for_an_instance_and_for_waits_counts() {
+    let globals = "(global i32 (i32.const 0))".repeat(40_000);
+    let text = format!("(module {globals} (func (export \"_start\")))");
+    for (limit, ends_well) in [(300_000, false), (400_000, true)] {
+        let builder = Host::builder().module_bytes("guest.wat", text.clone()).max_memory(limit);
+        let result = run(builder);
+        assert_eq!(matches!(result, Ok(0)), ends_well, "{result:?}");
+        assert!(ends_well || matches!(result, Err(Error::MemoryLimit { .. })), "{result:?}");
+    }
+    // 20 pages, and 20,000 subscriptions of 48 bytes, which the host keeps a copy of.
+    let body = "(drop (memory.grow (i32.const 16)))
+                (drop (call $poll_oneoff (i32.const 65536) (i32.const 65536) (i32.const 20000) (i32.const 16)))";
+    let result = run(host(body).max_memory(20 << 16));
+    assert!(matches!(result, Err(Error::MemoryLimit { .. })), "{result:?}");
+    assert!(matches!(run(host(body).max_memory(200 << 16)), Ok(0)));
+}
+
 /// A hundred thousand subscriptions on two streams, every other one ready.
 #[test]
 fn one_wait_takes_as_many_subscriptions_as_the_memory_holds() {
@@ -116,7 +134,7 @@ fn what_cannot_be_run_says_what_to_do() {
     let text = |text: &str| wat::parse_str(text).unwrap();
     let cases: [(Vec<u8>, &str); 7] = [
         (b"hello".to_vec(), "not WebAssembly"),
-        (b" (module)".to_vec(), "WebAssembly text"),
+        (b" (module".to_vec(), "its text is wrong in line 1, column 9"),
         (text("(component)"), "component"),
         (module("(func $main)")[..200].to_vec(), "damaged"),
         (text(r#"(module (import "env" "magic" (func)) (func (export "_start")))"#), "imports env.magic"),

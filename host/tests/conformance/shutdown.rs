@@ -122,7 +122,7 @@ fn std_waits_for_requests_with_poll_and_reads_them_as_a_file() {
 
 /// Runs a guest with `$main` of `body`, and asks it to end with `signals` once it waits for requests.
 fn ask(body: &str, signals: &[Signal]) {
-    let request = ShutdownRequest::new().unwrap();
+    let request = ShutdownRequest::new();
     let host = host(body).shutdown(request.clone());
     let guest = thread::spawn(|| run(host));
     for &signal in signals {
@@ -201,7 +201,7 @@ fn it_can_only_be_read() {
 
 #[test]
 fn a_guest_that_does_not_wait_for_requests_gets_none() {
-    let request = ShutdownRequest::new().unwrap();
+    let request = ShutdownRequest::new();
     assert!(!request.send(Signal::Terminate));
     verdict(run(host(
         "(call $buffer (i32.const 1024) (i32.const 1))

@@ -88,24 +88,35 @@ pub(crate) fn prepare_listener(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
 }
 
-/// Waits for one descriptor, for ever without a timeout. A signal may end the wait early, as if the time were over, and
-/// so may the kernel's limit of a wait: callers look again.
-pub(crate) fn wait_for_one(fd: Borrowed<'_>, interest: Interest, timeout: Option<Duration>) -> io::Result<Readiness> {
-    let mut one = libc::pollfd { fd: fd.as_raw_fd(), events: 0, revents: 0 };
+/// Waits for one descriptor, or for `bell` to be readable, for ever without a timeout. The bell or a signal may end the
+/// wait early, as if the time were over, and so may the kernel's limit of a wait: callers look again.
+pub(crate) fn wait_for_one(
+    fd: Borrowed<'_>,
+    interest: Interest,
+    bell: Option<Borrowed<'_>>,
+    timeout: Option<Duration>,
+) -> io::Result<Readiness> {
+    let mut events = 0;
     if interest.read {
-        one.events |= libc::POLLIN;
+        events |= libc::POLLIN;
     }
     if interest.write {
-        one.events |= libc::POLLOUT;
+        events |= libc::POLLOUT;
     }
+    // A negative number is passed over.
+    let bell = bell.map_or(-1, |bell| bell.as_raw_fd());
+    let mut both = [
+        libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 },
+        libc::pollfd { fd: bell, events: libc::POLLIN, revents: 0 },
+    ];
     let milliseconds =
         timeout.map_or(-1, |timeout| i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
-    // SAFETY: one pollfd, as said.
-    if unsafe { libc::poll(&raw mut one, 1, milliseconds) } == -1 {
+    // SAFETY: an array of two, as said.
+    if unsafe { libc::poll(both.as_mut_ptr(), 2, milliseconds) } == -1 {
         let error = io::Error::last_os_error();
         return if error.kind() == io::ErrorKind::Interrupted { Ok(Readiness::None) } else { Err(error) };
     }
-    Ok(match one.revents {
+    Ok(match both[0].revents {
         0 => Readiness::None,
         events if events & libc::POLLERR != 0 => Readiness::Failed,
         _ => Readiness::Ready,

@@ -9,10 +9,10 @@ use socket2::Socket;
 use std::io;
 use std::os::windows::io::{AsRawSocket, AsSocket};
 use std::ptr;
-use std::slice;
 use std::time::Duration;
 use windows_sys::Win32::Networking::WinSock::{
-    MSG_PEEK, POLLERR, POLLIN, POLLOUT, SOCKET, SOCKET_ERROR, WSAESHUTDOWN, WSAPOLLFD, WSAPoll, WSARecv, WSASend,
+    INVALID_SOCKET, MSG_PEEK, POLLERR, POLLIN, POLLOUT, SOCKET, SOCKET_ERROR, WSAESHUTDOWN, WSAPOLLFD, WSAPoll,
+    WSARecv, WSASend,
 };
 
 pub(crate) fn borrow(owned: &Owned) -> Borrowed<'_> {
@@ -64,14 +64,6 @@ pub(crate) fn read(socket: Borrowed<'_>, vectors: &mut Vectors<'_>) -> io::Resul
     receive(socket, vectors, false)
 }
 
-/// The guest's buffers, to be read.
-pub(crate) fn slices<'a>(vectors: &'a Vectors<'_>) -> impl Iterator<Item = &'a [u8]> {
-    let filled = vectors.entries().iter().filter(|entry| entry.length() > 0);
-    // SAFETY: the entry lies in guest memory that is borrowed for as long as the `Vectors`, and nobody writes to while
-    // they are lent. Overlapping slices may be read.
-    filled.map(|entry| unsafe { slice::from_raw_parts(entry.start(), entry.length()) })
-}
-
 /// Accepts a connection; the new socket is non-blocking, and no child process inherits it.
 pub(crate) fn accept(listener: Borrowed<'_>) -> io::Result<Owned> {
     for_hosts::accept(listener)
@@ -83,25 +75,30 @@ pub(crate) fn prepare_listener(_socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for one socket, for ever without a timeout. The system's limit of a wait may end it early, as if the time were
-/// over: callers look again.
+/// Waits for one socket, or for `bell` to be readable, for ever without a timeout. The bell may end the wait early, as if
+/// the time were over, and so may the system's limit of a wait: callers look again.
 pub(crate) fn wait_for_one(
     socket: Borrowed<'_>,
     interest: Interest,
+    bell: Option<Borrowed<'_>>,
     timeout: Option<Duration>,
 ) -> io::Result<Readiness> {
-    let mut one = WSAPOLLFD { fd: number(socket), events: 0, revents: 0 };
+    let mut events = 0;
     if interest.read {
-        one.events |= POLLIN;
+        events |= POLLIN;
     }
     if interest.write {
-        one.events |= POLLOUT;
+        events |= POLLOUT;
     }
+    let bell = bell.map_or(INVALID_SOCKET, number);
+    let mut both =
+        [WSAPOLLFD { fd: number(socket), events, revents: 0 }, WSAPOLLFD { fd: bell, events: POLLIN, revents: 0 }];
+    let count = if bell == INVALID_SOCKET { 1 } else { 2 };
     let milliseconds =
         timeout.map_or(-1, |timeout| i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
-    // SAFETY: one WSAPOLLFD, as said.
-    check(unsafe { WSAPoll(&raw mut one, 1, milliseconds) })?;
-    Ok(match one.revents {
+    // SAFETY: an array of two, of which all or the first count.
+    check(unsafe { WSAPoll(both.as_mut_ptr(), count, milliseconds) })?;
+    Ok(match both[0].revents {
         0 => Readiness::None,
         events if events & POLLERR != 0 => Readiness::Failed,
         _ => Readiness::Ready,

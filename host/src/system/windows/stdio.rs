@@ -65,7 +65,7 @@ fn open(relayed: &OnceCell<Owned>) -> io::Result<Borrowed<'_>> {
 
 /// By the standard library, which knows what a console wants, and keeps nothing back then.
 fn write_all(mut to: impl Write, vectors: &Vectors<'_>) -> io::Result<usize> {
-    for slice in calls::slices(vectors) {
+    for slice in vectors.slices() {
         to.write_all(slice)?;
     }
     to.flush()?;

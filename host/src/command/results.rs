@@ -1,0 +1,28 @@
+//! What a function that was called with `--invoke` has answered.
+
+use std::io::{self, Write};
+use wasmtime::Val;
+
+/// Prints each result in a line of its own on standard output. Who reads that may have gone.
+pub(super) fn print(results: &[Val]) {
+    let mut output = io::stdout().lock();
+    for result in results {
+        let _ = writeln!(output, "{}", text(result));
+    }
+}
+
+fn text(result: &Val) -> String {
+    let reference = |kind: &str, is_null: bool| if is_null { format!("<null {kind}>") } else { format!("<{kind}>") };
+    match result {
+        Val::I32(number) => number.to_string(),
+        Val::I64(number) => number.to_string(),
+        Val::F32(bits) => f32::from_bits(*bits).to_string(),
+        Val::F64(bits) => f64::from_bits(*bits).to_string(),
+        Val::V128(bits) => bits.as_u128().to_string(),
+        Val::FuncRef(function) => reference("funcref", function.is_none()),
+        Val::ExternRef(value) => reference("externref", value.is_none()),
+        Val::AnyRef(value) => reference("anyref", value.is_none()),
+        Val::ExnRef(value) => reference("exnref", value.is_none()),
+        Val::ContRef(value) => reference("contref", value.is_none()),
+    }
+}

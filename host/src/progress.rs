@@ -1,0 +1,23 @@
+//! What takes long is told while it does.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// Whoever has started a program wants to know why it says nothing after this time.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Compiles the program `name`, and says so when it takes long.
+pub(crate) fn told<T>(name: &str, compile: impl FnOnce() -> T) -> T {
+    let (running, ended) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                crate::say(&format!("selectio: compiling {name}; what comes of it is kept for the next start"));
+            }
+        });
+        let compiled = compile();
+        drop(running);
+        compiled
+    })
+}
