@@ -1,5 +1,6 @@
-//! What takes long is told while it does.
+//! What takes long is told while it does, to a person at a terminal.
 
+use std::io::{self, IsTerminal};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -9,6 +10,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Compiles the program `name`, and says so when it takes long.
 pub(crate) fn told<T>(name: &str, compile: impl FnOnce() -> T) -> T {
+    if !io::stderr().is_terminal() {
+        return compile();
+    }
     let (running, ended) = mpsc::channel::<()>();
     thread::scope(|scope| {
         scope.spawn(move || {

@@ -88,15 +88,11 @@ impl Running {
         Running { child, errors, last_line: String::new() }
     }
 
-    /// The next line that the host prints, beside the one that a busy machine makes it print: that it compiles.
+    /// The next line that the host prints.
     pub fn line(&mut self) -> &str {
-        loop {
-            self.last_line.clear();
-            self.errors.read_line(&mut self.last_line).unwrap();
-            if !self.last_line.starts_with("selectio: compiling ") {
-                return &self.last_line;
-            }
-        }
+        self.last_line.clear();
+        self.errors.read_line(&mut self.last_line).unwrap();
+        &self.last_line
     }
 
     /// The line that was read last.
