@@ -95,11 +95,6 @@ impl Running {
         &self.last_line
     }
 
-    /// The line that was read last.
-    pub fn last_line(&self) -> &str {
-        &self.last_line
-    }
-
     /// All lines that the host prints until its end.
     pub fn remaining_lines(&mut self) -> String {
         let mut lines = String::new();
