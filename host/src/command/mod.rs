@@ -6,6 +6,8 @@ mod option_table;
 mod profile;
 mod results;
 mod run;
+#[cfg(test)]
+mod tests;
 mod values;
 mod wasmtime_options;
 mod words;
@@ -116,7 +118,8 @@ fn help_asked_for(words: &[OsString]) -> Option<Table> {
 }
 
 fn refuse(problem: &str) -> ! {
-    eprintln!("selectio: {problem} (more: selectio run --help)");
+    let problem: String = problem.chars().map(|one| if one.is_control() { '\u{fffd}' } else { one }).collect();
+    crate::say(&format!("selectio: {problem} (more: selectio run --help)"));
     std::process::exit(2);
 }
 
