@@ -61,7 +61,7 @@ impl Guest {
             && socket.role == Role::Stream
         {
             self.counters.closed.add(1);
-            log::info!("worker {}: the connection with number {fd} is closed", self.worker);
+            log::info!("worker {}: {} is closed, which had number {fd}", self.worker, socket.described());
         }
     }
 
@@ -82,6 +82,13 @@ impl Guest {
             && socket.role == Role::Stream
         {
             idle.watch(fd, socket);
+        }
+    }
+
+    /// The guest is about to wait, for the first time if it has not before.
+    pub(crate) fn tell_first_wait(&mut self) {
+        if let Some(tell) = self.first_wait.take() {
+            tell();
         }
     }
 

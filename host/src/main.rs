@@ -11,7 +11,7 @@ mod quantity;
 mod signals;
 mod systemd;
 
-use command::{Command, CommandLine, Run};
+use command::{Command, CommandLine, Run, results};
 use selectio_host::{Error, ShutdownRequest, SocketFile, WorkerEnd};
 use signals::Ending;
 use std::io::{self, Write};
@@ -36,6 +36,10 @@ fn main() -> ExitCode {
 /// One line, and for a trap what is known about it.
 fn tell(error: &Error) {
     say(&format!("selectio: {error}"));
+    tell_more(error);
+}
+
+fn tell_more(error: &Error) {
     if let Error::Trap { backtrace, core_dump, .. } = error {
         for frame in backtrace {
             say(&format!("    {frame}"));
@@ -73,7 +77,7 @@ fn run(arguments: Run) -> Result<i32, Error> {
             None => say(&format!("selectio: {socket} (fd {fd})")),
         }
     }
-    let result = host.run();
+    let result = host.run().and_then(|code| results::failure().map_or(Ok(code), Err));
     if let Some(path) = profile
         && !matches!(result, Err(Error::Profile { .. }))
     {
@@ -84,15 +88,22 @@ fn run(arguments: Run) -> Result<i32, Error> {
     result
 }
 
-/// How the last guest has ended is told at the end.
+/// How the last guest has ended is told at the end, as what the whole program has ended with.
 fn tell_end(end: &WorkerEnd<'_>) {
-    let (worker, others) = (end.worker, end.others);
-    match (end.result, end.restarts_after) {
-        (Err(error), Some(pause)) => {
-            say(&format!("selectio: worker {worker}: {error}; it is started anew in {pause:?}"))
+    let what_follows = match (end.restarts_after, end.others) {
+        (Some(pause), _) => format!("it is started anew in {pause:?}"),
+        (None, 0) => return,
+        (None, 1) => "another one goes on".to_owned(),
+        (None, others) => format!("{others} others go on"),
+    };
+    let worker = end.worker;
+    match end.result {
+        Ok(0) => {}
+        Ok(code) => say(&format!("selectio: worker {worker} has ended with exit code {code}; {what_follows}")),
+        Err(error) => {
+            say(&format!("selectio: worker {worker}: {error}; {what_follows}"));
+            tell_more(error);
         }
-        (Err(error), None) if others > 0 => say(&format!("selectio: worker {worker}: {error}; {others} go on")),
-        _ => {}
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Preopen {
     file: Option<Arc<RemovedAtEnd>>,
     /// It listens and has TCP_NODELAY, which what it accepts may lack.
     passes_on_no_delay: bool,
+    /// It listens, and nobody but this host has it.
+    is_own_listener: bool,
 }
 
 impl Preopen {
@@ -38,7 +40,11 @@ impl Preopen {
         let listener = first_that_works(address, |one| listen(&one.into()))
             .map_err(|error| refusal("a listener on", address, &error))?;
         // It had TCP_NODELAY before it listened.
-        Ok(Preopen { passes_on_no_delay: !NO_DELAY_IS_INHERITED, ..Preopen::try_from(listener)? })
+        Ok(Preopen {
+            passes_on_no_delay: !NO_DELAY_IS_INHERITED,
+            is_own_listener: true,
+            ..Preopen::try_from(listener)?
+        })
     }
 
     /// A TCP connection to an address such as `127.0.0.1:7000` or `localhost:80`.
@@ -54,7 +60,8 @@ impl Preopen {
         let path = path.as_ref();
         let address = path.display().to_string();
         let (listener, file) = SocketFile::bind(path).map_err(|error| refusal_of_path(&address, &error))?;
-        Ok(Preopen { file: Some(Arc::new(RemovedAtEnd(file))), ..Preopen::new(listener, Role::Listener, address) })
+        let file = Some(Arc::new(RemovedAtEnd(file)));
+        Ok(Preopen { file, is_own_listener: true, ..Preopen::new(listener, Role::Listener, address) })
     }
 
     /// The sockets that a service manager has opened for this process, as
@@ -80,7 +87,15 @@ impl Preopen {
     fn new(fd: Owned, role: Role, address: String) -> Preopen {
         // It fails for what is not TCP, which has nothing of the kind.
         let is_tcp = SockRef::from(&fd).set_tcp_nodelay(true).is_ok();
-        Preopen { fd, role, name: None, address, file: None, passes_on_no_delay: is_tcp && role == Role::Listener }
+        Preopen {
+            fd,
+            role,
+            name: None,
+            address,
+            file: None,
+            passes_on_no_delay: is_tcp && role == Role::Listener,
+            is_own_listener: false,
+        }
     }
 
     /// Lets TCP hold back small amounts of data while others are on their way
@@ -143,6 +158,7 @@ impl Preopen {
     pub(crate) fn into_socket(self) -> Socket {
         let nonblocking = self.role == Role::Listener;
         let socket = Socket::new(self.fd, self.role, nonblocking, self.file);
+        let socket = if self.is_own_listener { socket.to_be_shut() } else { socket };
         if self.passes_on_no_delay { socket.passing_on_no_delay() } else { socket }
     }
 }
@@ -219,6 +235,7 @@ fn refusal_of_path(path: &str, error: &io::Error) -> Error {
 
 fn refusal(what: &str, address: &str, error: &io::Error) -> Error {
     let remedy = match error.kind() {
+        _ if address.starts_with(':') => "; write HOST:PORT, for example 127.0.0.1:0",
         io::ErrorKind::AddrInUse => "; choose another address, or port 0 for any free one",
         io::ErrorKind::AddrNotAvailable => "; choose an address of this machine",
         io::ErrorKind::ConnectionRefused => "; start what shall listen there first",

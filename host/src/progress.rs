@@ -17,7 +17,7 @@ pub(crate) fn told<T>(name: &str, compile: impl FnOnce() -> T) -> T {
     thread::scope(|scope| {
         scope.spawn(move || {
             if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-                crate::say(&format!("selectio: compiling {name}; what comes of it is kept for the next start"));
+                crate::say(&format!("selectio: compiling {name}"));
             }
         });
         let compiled = compile();

@@ -37,6 +37,8 @@ pub(crate) struct Socket {
     /// those that are older than the listener's do, and others give it none.
     passes_on_no_delay: Cell<bool>,
     _file: Option<Arc<RemovedAtEnd>>,
+    /// It is a listener that nobody else has.
+    may_be_shut: bool,
     /// Which of those that have had its number it is, and when something has moved on it; both for [`crate::idle`].
     pub(crate) serial: Cell<u64>,
     pub(crate) moved_ms: Cell<u64>,
@@ -56,13 +58,36 @@ impl Socket {
     /// `fd` must be non-blocking already.
     pub(crate) fn new(fd: Owned, role: Role, nonblocking: bool, file: Option<Arc<RemovedAtEnd>>) -> Socket {
         let (serial, moved_ms) = (Cell::new(0), Cell::new(0));
-        Socket { fd, role, nonblocking, passes_on_no_delay: Cell::new(false), _file: file, serial, moved_ms }
+        Socket {
+            fd,
+            role,
+            nonblocking,
+            passes_on_no_delay: Cell::new(false),
+            _file: file,
+            may_be_shut: false,
+            serial,
+            moved_ms,
+        }
     }
 
     /// A listener whose TCP_NODELAY is for connections that may lack it.
     pub(crate) fn passing_on_no_delay(mut self) -> Socket {
         self.passes_on_no_delay = Cell::new(true);
         self
+    }
+
+    /// A listener that nobody else has.
+    pub(crate) fn to_be_shut(mut self) -> Socket {
+        self.may_be_shut = true;
+        self
+    }
+
+    /// Has the system refuse connections, where it can and they are nobody else's.
+    pub(crate) fn refuse_connections(&self) {
+        if self.may_be_shut {
+            // Linux does; elsewhere it fails, and who connects waits until the end.
+            let _ = self.shutdown(Shutdown::Both);
+        }
     }
 
     /// The kernel's descriptor.

@@ -4,7 +4,7 @@ mod compile;
 mod foreign;
 mod option_table;
 mod profile;
-mod results;
+pub(crate) mod results;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -36,6 +36,7 @@ pub(crate) enum Command {
     /// The program finds its sockets from descriptor 3 on, in this order: TCP
     /// listeners, Unix listeners, TCP connections, inherited sockets; LISTEN_FDS
     /// is their number, LISTEN_FDNAMES their names. Directories come after them.
+    /// Listeners are non-blocking until the program says otherwise, connections are not.
     ///
     /// The exit code is the program's own; 1 when it can't be run, 2 for a wrong
     /// command line, 124 when its time is over, 134 when it traps or is out of
@@ -65,6 +66,7 @@ impl CommandLine {
     /// Reads this process's command line. Help goes to standard output; what is wrong goes to standard
     /// error in one line, with exit code 2.
     pub(crate) fn read() -> CommandLine {
+        end_when_nobody_reads();
         let words: Vec<OsString> = std::env::args_os().collect();
         let words = words::complete(words).unwrap_or_else(|problem| refuse(&problem));
         if let Some(table) = help_asked_for(&words) {
@@ -117,9 +119,24 @@ fn help_asked_for(words: &[OsString]) -> Option<Table> {
     })
 }
 
+/// Wasmtime's own reader prints its help so that a standard output that is closed or full makes it panic.
+fn end_when_nobody_reads() {
+    let panic = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |told| {
+        if told.payload_as_str().is_some_and(|text| text.starts_with("failed printing to stdout")) {
+            std::process::exit(1);
+        }
+        panic(told);
+    }));
+}
+
 fn refuse(problem: &str) -> ! {
     let problem: String = problem.chars().map(|one| if one.is_control() { '\u{fffd}' } else { one }).collect();
-    crate::say(&format!("selectio: {problem} (more: selectio run --help)"));
+    let command = match std::env::args_os().nth(1) {
+        Some(word) if word == "compile" => "compile",
+        _ => "run",
+    };
+    crate::say(&format!("selectio: {problem} (more: selectio {command} --help)"));
     std::process::exit(2);
 }
 
@@ -131,7 +148,9 @@ fn one_line(error: &clap::Error) -> String {
         return foreign::flag(flag);
     }
     let text = error.render().to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    // With RUST_BACKTRACE set, Wasmtime's own reader tells where in its code it was.
+    let is_told = |line: &&str| !line.is_empty() && !line.starts_with("Stack backtrace:");
+    let lines: Vec<&str> = text.lines().map(str::trim).take_while(is_told).collect();
     let problem = lines.join(" ");
     problem.trim_start_matches("error: ").trim_end_matches(':').to_owned()
 }

@@ -1,14 +1,26 @@
 //! What a function that was called with `--invoke` has answered.
 
+use selectio_host::Error;
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use wasmtime::Val;
 
-/// Prints each result in a line of its own on standard output. Who reads that may have gone.
+/// Why they could not be printed.
+static FAILURE: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints each result in a line of its own on standard output.
 pub(super) fn print(results: &[Val]) {
     let mut output = io::stdout().lock();
-    for result in results {
-        let _ = writeln!(output, "{}", text(result));
+    let lines: String = results.iter().map(|result| text(result) + "\n").collect();
+    if let Err(error) = output.write_all(lines.as_bytes()).and_then(|()| output.flush()) {
+        let _ = FAILURE.set(error);
     }
+}
+
+/// What has kept the last results from being printed.
+pub(crate) fn failure() -> Option<Error> {
+    let error = FAILURE.get()?;
+    Some(Error::Host { reason: format!("the results can't be written to standard output: {error}") })
 }
 
 fn text(result: &Val) -> String {

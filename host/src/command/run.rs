@@ -176,6 +176,8 @@ impl Run {
         if let Some(profile) = &self.profile {
             profile.configure(config);
         }
+        // The shorter one, where -W has another.
+        let timeout = self.timeout.into_iter().chain(self.wasmtime.timeout()).min();
         let mut program = self.program.into_iter();
         let module = program.next().unwrap_or_default();
         // What both have is this host's own.
@@ -216,7 +218,7 @@ impl Run {
         if let Some(count) = self.max_sockets {
             builder = builder.max_sockets(count);
         }
-        if let Some(limit) = self.timeout {
+        if let Some(limit) = timeout {
             builder = builder.timeout(limit);
         }
         if let Some(limit) = self.idle_timeout {

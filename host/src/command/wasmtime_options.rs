@@ -6,6 +6,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use selectio_host::HostBuilder;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 use wasmtime::{Cache, Config, WasmBacktraceDetails};
 use wasmtime_cli_flags::{CommonOptions, DebugOptions, WasiOptions, WasmOptions};
 
@@ -104,9 +105,13 @@ impl WasmtimeOptions {
         self.target.is_some()
     }
 
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.wasm.timeout
+    }
+
     /// A time limit puts something into the code, also into code that is to run later.
     pub(super) fn has_timeout(&self) -> bool {
-        self.wasm.timeout.is_some()
+        self.timeout().is_some()
     }
 
     /// The listeners of `-S tcplisten`.
@@ -149,7 +154,6 @@ fn apply_limits(wasm: &WasmOptions, builder: HostBuilder) -> HostBuilder {
     let builder = with(wasm.max_memories, builder, HostBuilder::max_memories);
     let builder = with(wasm.max_tables, builder, HostBuilder::max_tables);
     let builder = with(wasm.max_instances, builder, HostBuilder::max_instances);
-    let builder = with(wasm.timeout, builder, HostBuilder::timeout);
     if wasm.trap_on_grow_failure == Some(true) { builder.trap_on_grow_failure() } else { builder }
 }
 

@@ -37,6 +37,9 @@ fn sock_accept(
     flags: u32,
     accepted: u32,
 ) -> Result<(), Failure> {
+    if !guest.descriptors.socket(fd)?.nonblocking {
+        guest.tell_first_wait();
+    }
     let listener = guest.descriptors.socket(fd)?;
     if flags & !FLAG_NONBLOCK != 0 {
         return Err(Errno::INVAL.into());

@@ -46,8 +46,12 @@ impl Collector for Workers {
         families.counter("received", Some(Unit::Bytes), "Bytes received over sockets.", |of| of.received_bytes)?;
         families.counter("sent", Some(Unit::Bytes), "Bytes sent over sockets.", |of| of.sent_bytes)?;
         families.counter("waits", None, "Waits in poll_oneoff that have ended.", |of| of.waits)?;
-        families
-            .gauge("memory", Some(Unit::Bytes), "Size of the program's memories and tables.", |of| of.memory_bytes)?;
+        families.gauge(
+            "memory",
+            Some(Unit::Bytes),
+            "Size of the program's memories and tables, and of what this host keeps for it.",
+            |of| of.memory_bytes,
+        )?;
         families.counter("restarts", None, "How often the program was started anew.", |of| of.restarts)?;
         let uptime = |of: &WorkerStatistics| of.uptime.map_or(0.0, |uptime| uptime.as_secs_f64());
         families.gauge(

@@ -18,6 +18,9 @@ use wasmtime::{Engine, Module, Precompiled};
 const MAGIC: &[u8] = b"\0asm";
 const MODULE_VERSION: &[u8] = &[1, 0, 0, 0];
 
+/// What is compiled is in the form of object files.
+const COMPILED_MAGIC: &[u8] = b"\x7fELF";
+
 /// Where a module comes from.
 pub(crate) enum Source {
     File(PathBuf),
@@ -99,6 +102,9 @@ impl Code {
                 let binary = text::convert(&self.bytes).map_err(|reason| self.unfit(reason))?;
                 Ok(Cow::Owned(binary))
             }
+            None if self.bytes.starts_with(COMPILED_MAGIC) => Err(self.unfit(
+                "it is machine code, of no program that Wasmtime has compiled, or cut off; compile it anew".to_owned(),
+            )),
             None => Err(self.unfit("it is not WebAssembly; build it for wasm32-wasip1".to_owned())),
         }
     }

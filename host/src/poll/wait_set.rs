@@ -25,6 +25,10 @@ use std::time::Duration;
 /// Records compared at once; 3 KiB stay in the first-level cache.
 const COMPARED_AT_ONCE: usize = 64;
 
+/// A guest that waits for connections alone has nothing left to wait for when those are kept away, and a wait for nothing
+/// at all is an error to the selector. Its end comes in the meantime.
+const AGAIN_AND_AGAIN: Duration = Duration::from_secs(60);
+
 /// The guest's subscriptions and the kernel's view of them.
 pub(crate) struct WaitSet {
     /// The array of the last call.
@@ -202,7 +206,10 @@ impl WaitSet {
         let mut waited = 0;
         loop {
             let until_idle = patience.idle.as_ref().and_then(|idle| idle.expire(descriptors));
-            let timeout = self.timeout(waited, until_idle);
+            let mut timeout = self.timeout(waited, until_idle);
+            if timeout.is_none() && self.watches.keeps_connections_away() {
+                timeout = Some(AGAIN_AND_AGAIN);
+            }
             let is_over = self.watches.wait(timeout, &mut self.outcomes)?;
             patience.check_end()?;
             if let (true, Some(timeout)) = (is_over && self.outcomes.is_empty(), timeout) {

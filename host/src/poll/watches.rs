@@ -104,6 +104,11 @@ impl Watches {
         })
     }
 
+    /// Listeners are not waited for any more.
+    pub(crate) fn keeps_connections_away(&self) -> bool {
+        keeps_connections_away(&self.shutdown)
+    }
+
     /// Whether the wait is for connections too.
     pub(crate) fn has_listener(&self) -> bool {
         self.listeners > 0
@@ -204,7 +209,12 @@ impl Watches {
                 }
                 State::ReadOnlyInKernel
             }
-            (_, Ok(Some(_))) if watch.is_listener && keeps_connections_away(&self.shutdown) => State::NeverReady,
+            (Ok(Descriptor::Socket(socket)), Ok(Some(_)))
+                if watch.is_listener && keeps_connections_away(&self.shutdown) =>
+            {
+                socket.refuse_connections();
+                State::NeverReady
+            }
             (_, Ok(Some(_))) => State::InKernel,
             (_, Ok(None)) => State::AlwaysReady,
             (_, &Err(error)) => State::Failed(error),

@@ -86,12 +86,14 @@ impl Ending {
             }
         };
         crate::systemd::stopping();
+        log::info!("signal {} has come", first.number);
         let last = match first.meaning {
             Some(meaning) if !self.grace.is_zero() => {
                 self.give_grace(meaning, statistics.as_ref(), events).unwrap_or(first)
             }
             _ => first,
         };
+        log::info!("ended by signal {}", last.number);
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.iter().for_each(SocketFile::remove);
         std::process::exit(128 + last.number);

@@ -69,6 +69,9 @@ fn connections_are_served_to_their_end_and_new_ones_are_not() {
         held.iter().for_each(echo);
         running.signal("TERM");
         while is_served(&running.address()) {}
+        // The one that found out was the last that the system has taken.
+        let refused = TcpStream::connect(running.address()).expect_err("nobody listens any more");
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         held.iter().for_each(echo);
         let [first, second] = held;
         drop(first);

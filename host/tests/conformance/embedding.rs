@@ -1,7 +1,7 @@
 //! What only a program that embeds the library can ask for.
 
 use crate::guest::{host, module, run};
-use selectio_host::{Error, Host, Preopen, StopHandle};
+use selectio_host::{Error, Host, Preopen, ShutdownRequest, Signal, StopHandle};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
@@ -92,6 +92,52 @@ fn readiness_is_told_once_when_all_guests_have_waited() {
     });
     assert!(matches!(run(builder), Ok(0)));
     assert_eq!(never.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_request_that_is_sent_when_the_guest_is_ready_reaches_it() {
+    let request = ShutdownRequest::new();
+    let (sender, told) = mpsc::channel();
+    let body = "(call $on_read (i32.const 0) (i32.const 0x7ffffff0))
+                (call $is (call $poll (i32.const 1)) (i32.const 0))";
+    let builder = host(body).shutdown(request.clone());
+    let builder = builder.on_ready(move || sender.send(request.send(Signal::Terminate)).unwrap());
+    assert!(matches!(run(builder), Ok(0)));
+    assert!(told.recv().unwrap());
+}
+
+#[test]
+fn a_guest_that_blocks_in_accept_is_ready() {
+    let listener = Preopen::tcp_listener("127.0.0.1:0").unwrap();
+    let address = listener.address().to_owned();
+    let body = "(drop (call $fd_fdstat_set_flags (i32.const 3) (i32.const 0)))
+                (call $is (call $accept (i32.const 0)) (i32.const 0))";
+    let builder = host(body).preopen(listener).on_ready(move || drop(TcpStream::connect(&address).unwrap()));
+    assert!(matches!(run(builder), Ok(0)));
+}
+
+/// It can wait for nothing but connections, and those are kept away.
+#[test]
+fn a_guest_that_is_drained_waits_on() {
+    for workers in [1, 2] {
+        let (request, stop) = (ShutdownRequest::new(), StopHandle::new().unwrap());
+        let listener = Preopen::tcp_listener("127.0.0.1:0").unwrap();
+        let address = listener.address().to_owned();
+        let (sender, ready) = mpsc::channel();
+        let body = "(call $on_read (i32.const 0) (i32.const 3))
+                    (call $is (call $poll (i32.const 1)) (i32.const 0))";
+        let builder = host(body).preopen(listener).shutdown(request.clone()).stop(stop.clone());
+        let builder = builder.workers(NonZeroUsize::new(workers).unwrap()).on_ready(move || sender.send(()).unwrap());
+        let guests = thread::spawn(|| run(builder));
+        ready.recv().unwrap();
+        request.drain();
+        let _client = TcpStream::connect(address);
+        thread::sleep(Duration::from_millis(200));
+        assert!(!guests.is_finished());
+        stop.stop();
+        let result = guests.join().unwrap();
+        assert!(matches!(result, Err(Error::Stopped)), "{result:?}");
+    }
 }
 
 #[test]

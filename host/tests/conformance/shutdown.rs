@@ -188,8 +188,10 @@ fn it_can_only_be_read() {
          (call $on_read (i32.const 0) (local.get $a))
          (call $on_write (i32.const 1) (local.get $a))
          (call $is (call $poll (i32.const 2)) (i32.const 0))
-         (call $is (call $for (i32.const 0)) (i32.const 1))
-         (call $is (call $error (i32.const 0)) (i32.const 8))
+         ;; The request may have come already: then it is the first event.
+         (local.set $b (i32.sub (call $events) (i32.const 1)))
+         (call $is (call $for (local.get $b)) (i32.const 1))
+         (call $is (call $error (local.get $b)) (i32.const 8))
          (call $is (call $fd_close (local.get $a)) (i32.const 0))
          (call $is (call $fd_close (local.get $a)) (i32.const 0))
          (call $is (call $poll (i32.const 1)) (i32.const 0))

@@ -118,7 +118,7 @@ fn without_restart_the_others_go_on_and_the_first_failure_is_the_result() {
     assert_eq!(ask(&running, b't'), None);
     let address = running.address();
     let line = running.line().to_owned();
-    assert!(line.contains("the program trapped") && line.ends_with("; 1 go on\n"), "{line}");
+    assert!(line.contains("the program trapped") && line.ends_with("; another one goes on\n"), "{line}");
     let answers: BTreeSet<_> = (0..4).map(|_| ask_at(&address, b'?')).collect();
     // One instance has answered all of them.
     assert_eq!(answers, (b'1'..=b'4').map(Some).collect());
