@@ -158,7 +158,7 @@ impl Preopen {
     pub(crate) fn into_socket(self) -> Socket {
         let nonblocking = self.role == Role::Listener;
         let socket = Socket::new(self.fd, self.role, nonblocking, self.file);
-        let socket = if self.is_own_listener { socket.to_be_shut() } else { socket };
+        let socket = if self.is_own_listener { socket.that_may_be_shut() } else { socket };
         if self.passes_on_no_delay { socket.passing_on_no_delay() } else { socket }
     }
 }

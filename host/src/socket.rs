@@ -77,7 +77,7 @@ impl Socket {
     }
 
     /// A listener that nobody else has.
-    pub(crate) fn to_be_shut(mut self) -> Socket {
+    pub(crate) fn that_may_be_shut(mut self) -> Socket {
         self.may_be_shut = true;
         self
     }
