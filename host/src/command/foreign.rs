@@ -44,7 +44,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("--no-logging-prefix", "that is for `wasmtime serve`"),
     ("--opt-level", "write -O opt-level=N"),
     ("--perfmap", "write --profile=perfmap"),
-    ("--pooling-allocator", "it is for many instances in one process, and this host runs one"),
+    ("--pooling-allocator", "it is for instances that come and go by the thousand, and here each worker makes one"),
     ("--relaxed-simd-deterministic", "write -W relaxed-simd-deterministic=y"),
     ("--shutdown-addr", "that is for `wasmtime serve`; a signal ends a program, with the time of --grace"),
     ("--singlepass", "that compiler has gone"),

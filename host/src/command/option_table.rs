@@ -32,7 +32,8 @@ const NEURAL: &str = "this host has no neural networks";
 const DEBUGGER: &str = "there is no debugger here; -g makes gdb and lldb see lines and functions of the program";
 const LOG: &str = "there is no log of Wasmtime's here";
 const ASYNC: &str = "nothing here runs on stacks of its own; -W max-wasm-stack=N limits the program's";
-const POOL: &str = "the pooling allocator is for many instances in one process, and this host runs one";
+const POOL: &str =
+    "the pooling allocator is for instances that come and go by the thousand, and here each worker makes one";
 
 const WASI: &[Known] = &[
     yes("cli", "[=y]", "Offer preview1 to the program; always so"),
