@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// One test counts at a time.
 static COUNTING: Mutex<()> = Mutex::new(());
@@ -41,6 +42,14 @@ fn open_descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
+/// Whether there are no more than `before`, in a moment: Wasmtime writes to its cache meanwhile, in a thread of its own.
+fn come_down_to(before: usize) -> bool {
+    (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(20));
+        open_descriptors() <= before
+    })
+}
+
 fn serve(end: &str) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -63,7 +72,7 @@ fn a_guest_leaves_no_descriptor_behind() {
     let before = open_descriptors();
     for end in ["", "(unreachable)", "(call $exit (i32.const 3))"] {
         serve(end);
-        assert_eq!(open_descriptors(), before, "a guest that ends with {end:?}");
+        assert!(come_down_to(before), "a guest that ends with {end:?} leaves {} of {before}", open_descriptors());
     }
 }
 
@@ -119,7 +128,7 @@ fn what_is_opened_for_a_bad_place_is_closed_again() {
         let before = open_descriptors();
         stream.write_all(b"x").unwrap();
         stream.read_exact(&mut [0]).unwrap();
-        assert_eq!(open_descriptors(), before, "the place {pointer}");
+        assert!(come_down_to(before), "the place {pointer}: {} of {before}", open_descriptors());
         drop(stream);
         assert_eq!(running.join().unwrap().unwrap(), 0);
     }
