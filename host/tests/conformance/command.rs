@@ -58,7 +58,7 @@ pub struct Running {
 
 impl Running {
     pub fn start(arguments: &[&str]) -> Running {
-        Running::start_with("--default-signal=HUP,INT,TERM", arguments)
+        Running::start_with("--default-signal=HUP,INT,TERM,QUIT,ALRM,XCPU", arguments)
     }
 
     /// As with a parent that ignores these signals.
