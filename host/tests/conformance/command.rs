@@ -129,8 +129,13 @@ impl Running {
 
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let status = Command::new("kill").args(["-s", name, &pid]).status();
-        assert!(status.unwrap().success());
+        let status = Command::new("kill").args(["-s", name, &pid]).stderr(Stdio::null()).status();
+        // It fails for one that has ended.
+        assert!(status.unwrap().success() || !std::path::Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Waits for the end: the exit code and what the guest has printed.
