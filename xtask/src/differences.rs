@@ -52,7 +52,7 @@ const WAITALL: &str = "WAITALL fills the first buffer only, and traps at the end
 const NOT_GIVEN: &str = "its command can't give a guest this";
 
 #[rustfmt::skip]
-const WASI_COMMON: [Difference; 33] = [
+const WASI_COMMON: [Difference; 34] = [
     example("line_client::wasm::sends_its_input_over_the_connection_that_the_host_made", NOT_GIVEN),
     example("proxy::wasm::a_fast_sender_and_a_slow_reader_meet_in_both_directions", NOT_GIVEN),
     example("proxy::wasm::asked_to_end_it_lets_its_clients_finish", NOT_GIVEN),
@@ -62,6 +62,7 @@ const WASI_COMMON: [Difference; 33] = [
     call("descriptors::a_listener_tells_the_truth_about_itself", "listeners have the rights of streams"),
     call("descriptors::a_socket_is_no_file", "what is for files answers badf on a socket"),
     call("descriptors::files_and_sockets_share_one_number_space", NOT_GIVEN),
+    call("descriptors::output_can_be_redirected_and_brought_back", NOT_GIVEN),
     call("hostile::a_guest_without_memory_is_ended", NOT_GIVEN),
     call("hostile::bad_pointers_are_faults", "a bad pointer traps, after the call has had its effect"),
     call("hostile::bad_pointers_of_forwarded_functions_are_faults", NOT_GIVEN),
