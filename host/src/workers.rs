@@ -106,7 +106,10 @@ impl Workers {
         self.states[worker].0 = Instant::now() + pause;
         let run = move || {
             thread::sleep(pause);
-            let result = panic::catch_unwind(AssertUnwindSafe(|| starter.run(worker)));
+            // What was to be ended meanwhile is not started anew.
+            let is_over = !pause.is_zero() && starter.is_ending();
+            let run = || if is_over { Err(Error::Stopped) } else { starter.run(worker) };
+            let result = panic::catch_unwind(AssertUnwindSafe(run));
             // Nobody listens any more when the guests were to be ended.
             drop(sender.send(Event::Ended { worker, result }));
         };

@@ -31,23 +31,42 @@ fn poll_oneoff(
     count: u32,
     events_count: u32,
 ) -> Result<(), Failure> {
-    if count == 0 {
-        return Err(Errno::INVAL.into());
-    }
-    // Found out before waiting, so that no readiness gets lost on a bad pointer.
-    memory.records(events, count, EVENT_SIZE as u32)?;
-    memory.range(events_count, 4)?;
+    check_places(memory, events, count, events_count)?;
     let array = memory.records(subscriptions, count, SUBSCRIPTION_SIZE as u32)?;
     let (array, _) = array.as_chunks();
     let ready = wait(guest, array, subscriptions)?;
+    report(memory, events, events_count, ready)
+}
+
+/// Bad pointers are found out before waiting, so that no readiness gets lost on them.
+pub(super) fn check_places(
+    memory: &LinearMemory<'_>,
+    events: u32,
+    count: u32,
+    events_count: u32,
+) -> Result<(), Failure> {
+    if count == 0 {
+        return Err(Errno::INVAL.into());
+    }
+    memory.records(events, count, EVENT_SIZE as u32)?;
+    memory.range(events_count, 4)?;
+    Ok(())
+}
+
+/// Writes the events, and how many there are.
+pub(super) fn report(
+    memory: &mut LinearMemory<'_>,
+    events: u32,
+    events_count: u32,
+    ready: impl ExactSizeIterator<Item = [u8; EVENT_SIZE]>,
+) -> Result<(), Failure> {
     let count = ready.len() as u32;
     let space = memory.records_mut(events, count, EVENT_SIZE as u32)?;
     let (space, _) = space.as_chunks_mut();
     for (space, event) in space.iter_mut().zip(ready) {
         *space = event;
     }
-    memory.write_u32(events_count, count)?;
-    Ok(())
+    Ok(memory.write_u32(events_count, count)?)
 }
 
 /// Waits for what the array says, which lies at `address` in the guest's memory, and returns the events.

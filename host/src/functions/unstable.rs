@@ -4,11 +4,11 @@
 use super::define;
 use super::descriptor::fd_filestat_get as filestat_of_descriptor;
 use super::file::{finish, forwarded, inner_number};
-use super::poll::wait;
+use super::poll::{check_places, report, wait};
 use crate::errno::Errno;
 use crate::guest::Guest;
 use crate::memory::LinearMemory;
-use crate::poll::{EVENT_SIZE, Record};
+use crate::poll::Record;
 use crate::waiting::Failure;
 use wasmtime::{Caller, Linker, Result};
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as inner;
@@ -79,20 +79,12 @@ fn poll_oneoff(
     count: u32,
     events_count: u32,
 ) -> Result<(), Failure> {
-    if count == 0 {
-        return Err(Errno::INVAL.into());
-    }
-    memory.records(events, count, EVENT_SIZE as u32)?;
-    memory.range(events_count, 4)?;
+    check_places(memory, events, count, events_count)?;
     let array = memory.records(unstable_subscriptions, count, SUBSCRIPTION_SIZE as u32)?;
     let (array, _) = array.as_chunks();
     let array: Vec<Record> = array.iter().map(subscription).collect();
     let ready = wait(guest, &array, unstable_subscriptions)?;
-    let count = ready.len() as u32;
-    for (place, event) in (events..).step_by(EVENT_SIZE).zip(ready) {
-        memory.write(place, &event)?;
-    }
-    Ok(memory.write_u32(events_count, count)?)
+    report(memory, events, events_count, ready)
 }
 
 /// A clock has an identifier more here, 8 bytes before all else that is its own.
