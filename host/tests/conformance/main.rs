@@ -14,6 +14,7 @@ mod other_host;
 mod poll;
 mod proposals;
 mod sockets;
+mod unstable;
 
 // These start the command and look at it from outside, with programs and files that Linux has.
 #[cfg(target_os = "linux")]
