@@ -91,6 +91,11 @@ fn a_wait_takes_the_old_subscriptions() {
          (call $is (i32.load (i32.const 256)) (i32.const 1))
          (call $is (i32.load (i32.const 2048)) (i32.const 5))
          (call $is (i32.load16_u (i32.const 2056)) (i32.const 0))
+         ;; A clock of processor time can't be waited for.
+         (i32.store (i32.const 1048) (i32.const 2))
+         (call $is (call $poll_oneoff (i32.const 1024) (i32.const 2048) (i32.const 1) (i32.const 256)) (i32.const 0))
+         (call $is (i32.load16_u (i32.const 2056)) (i32.const 28))
+         (i32.store (i32.const 1048) (i32.const 1))
          (i64.store (i32.const 1056) (i64.const 3600000000000))
          (i64.store (i32.const 1080) (i64.const 6))
          (i32.store8 (i32.const 1088) (i32.const 1))
