@@ -11,7 +11,7 @@ use crate::poll::Waits;
 use crate::shutdown::Channel;
 use crate::socket::{Role, Socket};
 use crate::trace::Trace;
-use crate::waiting::{Failure, Patience};
+use crate::waiting::{Cancellation, Failure};
 use std::sync::Arc;
 use wasmtime::{AsContextMut, Caller, Extern, Memory};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -29,7 +29,7 @@ pub(crate) struct Guest {
     pub(crate) descriptors: Descriptors,
     pub(crate) waits: Waits,
     pub(crate) clock: MonotonicClock,
-    pub(crate) patience: Patience,
+    pub(crate) cancellation: Cancellation,
     pub(crate) memory_limit: MemoryLimit,
     pub(crate) counters: Arc<Counters>,
     pub(crate) shutdown: Option<Arc<Channel>>,
@@ -78,7 +78,7 @@ impl Guest {
 
     /// Begins to look whether anything moves on a connection that has got the number `fd`.
     pub(crate) fn watch_idle(&self, fd: u32) {
-        if let (Some(idle), Ok(socket)) = (&self.patience.idle, self.descriptors.socket(fd))
+        if let (Some(idle), Ok(socket)) = (&self.cancellation.idle, self.descriptors.socket(fd))
             && socket.role == Role::Stream
         {
             idle.watch(fd, socket);
@@ -103,7 +103,7 @@ impl Guest {
     }
 
     fn note_moved(&self, socket: &Socket, length: usize) {
-        if let Some(idle) = &self.patience.idle
+        if let Some(idle) = &self.cancellation.idle
             && length > 0
         {
             idle.note_moved(socket);

@@ -5,7 +5,7 @@ use crate::memory::Vectors;
 use crate::system::calls;
 use crate::system::readiness::Readiness;
 use crate::system::socket_file::SocketFile;
-use crate::waiting::{Failure, Patience};
+use crate::waiting::{Cancellation, Failure};
 use selectio_platform::Interest;
 use selectio_platform::for_hosts::{Borrowed, NO_DELAY_IS_INHERITED, Owned};
 use socket2::SockRef;
@@ -96,8 +96,8 @@ impl Socket {
     }
 
     /// Accepts a connection, whose guest flag is `nonblocking`.
-    pub(crate) fn accept(&self, nonblocking: bool, patience: &Patience) -> Result<Socket, Failure> {
-        let fd = self.patiently(Interest::READ, patience, || {
+    pub(crate) fn accept(&self, nonblocking: bool, cancellation: &Cancellation) -> Result<Socket, Failure> {
+        let fd = self.until_ready(Interest::READ, cancellation, || {
             let accepted = calls::accept(self.borrow());
             if NO_DELAY_IS_INHERITED && would_block(&accepted) {
                 self.passes_on_no_delay.set(false);
@@ -112,35 +112,40 @@ impl Socket {
     }
 
     /// Receives what is there, or waits for it.
-    pub(crate) fn receive(&self, vectors: &mut Vectors<'_>, peek: bool, patience: &Patience) -> Result<usize, Failure> {
-        self.patiently(Interest::READ, patience, || calls::receive(self.borrow(), vectors, peek))
+    pub(crate) fn receive(
+        &self,
+        vectors: &mut Vectors<'_>,
+        peek: bool,
+        cancellation: &Cancellation,
+    ) -> Result<usize, Failure> {
+        self.until_ready(Interest::READ, cancellation, || calls::receive(self.borrow(), vectors, peek))
     }
 
     /// Receives until the buffers are full, or the stream ends.
     ///
     /// To a non-blocking socket that means what it means to the kernel: take
     /// what is there.
-    pub(crate) fn receive_all(&self, vectors: &mut Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
-        let mut received = self.receive(vectors, false, patience)?;
+    pub(crate) fn receive_all(&self, vectors: &mut Vectors<'_>, cancellation: &Cancellation) -> Result<usize, Failure> {
+        let mut received = self.receive(vectors, false, cancellation)?;
         let mut last = received;
         while !self.nonblocking && last > 0 && vectors.length() > last {
             vectors.advance(last);
-            let readiness = self.wait(Interest::READ, patience)?;
+            let readiness = self.wait(Interest::READ, cancellation)?;
             // The kernel reports an error once: leave it for the next call.
             if readiness == Readiness::Failed {
                 break;
             }
-            last = self.receive(vectors, false, patience)?;
+            last = self.receive(vectors, false, cancellation)?;
             received += last;
         }
         Ok(received)
     }
 
     /// Sends as much as fits; a blocking socket sends everything.
-    pub(crate) fn send(&self, vectors: &mut Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
+    pub(crate) fn send(&self, vectors: &mut Vectors<'_>, cancellation: &Cancellation) -> Result<usize, Failure> {
         let mut sent = 0;
         loop {
-            let step = self.patiently(Interest::WRITE, patience, || calls::send(self.borrow(), vectors));
+            let step = self.until_ready(Interest::WRITE, cancellation, || calls::send(self.borrow(), vectors));
             match step {
                 Ok(step) => {
                     sent += step;
@@ -163,10 +168,10 @@ impl Socket {
 
     /// Makes the call until it does not fail for want of readiness, waiting in
     /// between; once only on a non-blocking socket.
-    fn patiently<T>(
+    fn until_ready<T>(
         &self,
         interest: Interest,
-        patience: &Patience,
+        cancellation: &Cancellation,
         mut call: impl FnMut() -> io::Result<T>,
     ) -> Result<T, Failure> {
         loop {
@@ -174,18 +179,18 @@ impl Socket {
             if !would_block(&result) || self.nonblocking {
                 return result.map_err(|error| Errno::from(error).into());
             }
-            self.wait(interest, patience)?;
+            self.wait(interest, cancellation)?;
         }
     }
 
     /// Waits until it is ready. When nothing has moved on it for too long, it is so for ever.
-    fn wait(&self, interest: Interest, patience: &Patience) -> Result<Readiness, Failure> {
-        let Some(idle) = patience.idle.as_ref().filter(|_| self.role == Role::Stream) else {
-            return patience.wait(self.borrow(), interest);
+    fn wait(&self, interest: Interest, cancellation: &Cancellation) -> Result<Readiness, Failure> {
+        let Some(idle) = cancellation.idle.as_ref().filter(|_| self.role == Role::Stream) else {
+            return cancellation.wait(self.borrow(), interest);
         };
         loop {
             let left = idle.left(self);
-            match patience.wait_for(self.borrow(), interest, Some(left))? {
+            match cancellation.wait_for(self.borrow(), interest, Some(left))? {
                 Readiness::None if idle.left(self).is_zero() => self.end_idle(),
                 Readiness::None => {}
                 ready => return Ok(ready),

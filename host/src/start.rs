@@ -19,7 +19,7 @@ use crate::shutdown::Channel;
 use crate::socket::Socket;
 use crate::stdio::Stdio;
 use crate::stop::StopHandle;
-use crate::waiting::Patience;
+use crate::waiting::Cancellation;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -126,8 +126,8 @@ impl Starter {
         let clock = MonotonicClock::start();
         let mut descriptors = Descriptors::new(limits.sockets.unwrap_or(usize::MAX), channel.clone());
         descriptors.insert_preopens(Stdio::all(given), self.sockets()?, given.directories.len() as u32);
-        let patience = Patience::new(given.stop.clone(), limits.idle);
-        let waits = Waits::new(&patience, channel.clone())
+        let cancellation = Cancellation::new(given.stop.clone(), limits.idle);
+        let waits = Waits::new(&cancellation, channel.clone())
             .map_err(|error| Error::Host { reason: format!("nothing can be waited for: {error}") })?;
         let starter = Arc::clone(self);
         let guest = Guest {
@@ -136,7 +136,7 @@ impl Starter {
             descriptors,
             waits,
             clock,
-            patience,
+            cancellation,
             memory_limit: MemoryLimit::new(limits, Arc::clone(counters)),
             counters: Arc::clone(counters),
             shutdown: channel.clone(),

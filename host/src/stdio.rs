@@ -10,7 +10,7 @@ use crate::memory::Vectors;
 use crate::system::calls;
 use crate::system::readiness::Readiness;
 use crate::system::stdio::Stream;
-use crate::waiting::{Failure, Patience};
+use crate::waiting::{Cancellation, Failure};
 use selectio_platform::Interest;
 use selectio_platform::for_hosts::Borrowed;
 use std::io::{self, Write};
@@ -79,35 +79,35 @@ impl Stdio {
         }
     }
 
-    pub(crate) fn read(&self, vectors: &mut Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
+    pub(crate) fn read(&self, vectors: &mut Vectors<'_>, cancellation: &Cancellation) -> Result<usize, Failure> {
         if !self.is_input() {
             return Err(Errno::BADF.into());
         }
         let End::Process(stream) = &self.end else { return Ok(0) };
-        if self.may_not_block(patience) {
-            self.ready(Interest::READ, patience)?;
+        if self.may_not_block(cancellation) {
+            self.ready(Interest::READ, cancellation)?;
         }
         loop {
             match stream.read(vectors) {
                 Err(error) if self.should_wait(&error) => {
-                    self.wait(Interest::READ, patience)?;
+                    self.wait(Interest::READ, cancellation)?;
                 }
                 result => return result.map_err(|error| Errno::from(error).into()),
             }
         }
     }
 
-    pub(crate) fn write(&self, vectors: &mut Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
+    pub(crate) fn write(&self, vectors: &mut Vectors<'_>, cancellation: &Cancellation) -> Result<usize, Failure> {
         if self.is_input() {
             return Err(Errno::BADF.into());
         }
-        if !self.may_not_block(patience) || !matches!(self.end, End::Process(_)) {
-            return self.write_once(vectors, patience);
+        if !self.may_not_block(cancellation) || !matches!(self.end, End::Process(_)) {
+            return self.write_once(vectors, cancellation);
         }
         let length = vectors.length();
         let mut written = 0;
         loop {
-            match self.write_piece(vectors, patience) {
+            match self.write_piece(vectors, cancellation) {
                 // What was written before has to be told; the error comes again.
                 Err(Failure::Errno(_)) if written > 0 => return Ok(written),
                 piece => written += piece?,
@@ -119,14 +119,14 @@ impl Stdio {
     }
 
     /// Writes as much as surely doesn't block, and leaves it out of `vectors`.
-    fn write_piece(&self, vectors: &mut Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
-        self.ready(Interest::WRITE, patience)?;
-        let written = vectors.with_first(PIPE_ATOMIC, |piece| self.write_once(piece, patience))?;
+    fn write_piece(&self, vectors: &mut Vectors<'_>, cancellation: &Cancellation) -> Result<usize, Failure> {
+        self.ready(Interest::WRITE, cancellation)?;
+        let written = vectors.with_first(PIPE_ATOMIC, |piece| self.write_once(piece, cancellation))?;
         vectors.advance(written);
         Ok(written)
     }
 
-    fn write_once(&self, vectors: &Vectors<'_>, patience: &Patience) -> Result<usize, Failure> {
+    fn write_once(&self, vectors: &Vectors<'_>, cancellation: &Cancellation) -> Result<usize, Failure> {
         let stream = match &self.end {
             End::Process(stream) => stream,
             End::Writer(writer) => return write_all(writer, vectors),
@@ -135,7 +135,7 @@ impl Stdio {
         loop {
             match stream.write(vectors) {
                 Err(error) if self.should_wait(&error) => {
-                    self.wait(Interest::WRITE, patience)?;
+                    self.wait(Interest::WRITE, cancellation)?;
                 }
                 result => return result.map_err(|error| Errno::from(error).into()),
             }
@@ -144,13 +144,13 @@ impl Stdio {
 
     /// The descriptor itself usually blocks. Where the guest must not, or only
     /// until its time is over, readiness is asked for first.
-    fn may_not_block(&self, patience: &Patience) -> bool {
-        self.nonblocking || patience.has_end()
+    fn may_not_block(&self, cancellation: &Cancellation) -> bool {
+        self.nonblocking || cancellation.has_end()
     }
 
-    fn ready(&self, interest: Interest, patience: &Patience) -> Result<(), Failure> {
+    fn ready(&self, interest: Interest, cancellation: &Cancellation) -> Result<(), Failure> {
         if !self.nonblocking {
-            return self.wait(interest, patience);
+            return self.wait(interest, cancellation);
         }
         let Some(source) = self.source().map_err(Errno::from)? else { return Ok(()) };
         let now = Some(Duration::ZERO);
@@ -160,9 +160,9 @@ impl Stdio {
         }
     }
 
-    fn wait(&self, interest: Interest, patience: &Patience) -> Result<(), Failure> {
+    fn wait(&self, interest: Interest, cancellation: &Cancellation) -> Result<(), Failure> {
         match self.source().map_err(Errno::from)? {
-            Some(source) => patience.wait(source, interest).map(drop),
+            Some(source) => cancellation.wait(source, interest).map(drop),
             None => Ok(()),
         }
     }

@@ -1,13 +1,12 @@
 //! Ending guests from outside, at once.
 
 use crate::error::{Error, Stop};
+use crate::system::calls;
 use selectio_platform::for_hosts::{self, Borrowed, Owned, Writer};
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wasmtime::Engine;
-
-use crate::system::calls;
 
 /// Ends the guests of a host at once, from any thread: while they compute and while they wait. Given to one host by
 /// [`HostBuilder::stop`](crate::HostBuilder::stop); clones end the same guests.
@@ -19,8 +18,8 @@ pub struct StopHandle(Arc<Shared>);
 struct Shared {
     reason: OnceLock<Stop>,
     /// Readable once the guests shall end, and from then on; each of their waits is for this too.
-    bell: Owned,
-    rope: Mutex<Writer>,
+    wakeup: Owned,
+    wakeup_sender: Mutex<Writer>,
     engine: OnceLock<Engine>,
     /// Tells the thread that waits for the guests.
     listener: Mutex<Option<Box<dyn FnOnce() + Send>>>,
@@ -29,12 +28,12 @@ struct Shared {
 impl StopHandle {
     /// Needs two descriptors of the process.
     pub fn new() -> Result<StopHandle, Error> {
-        let (bell, rope) = for_hosts::pair()
+        let (wakeup, wakeup_sender) = for_hosts::pair()
             .map_err(|error| Error::Host { reason: format!("the program could not be stopped later: {error}") })?;
         Ok(StopHandle(Arc::new(Shared {
             reason: OnceLock::new(),
-            bell,
-            rope: Mutex::new(rope),
+            wakeup,
+            wakeup_sender: Mutex::new(wakeup_sender),
             engine: OnceLock::new(),
             listener: Mutex::new(None),
         })))
@@ -52,7 +51,7 @@ impl StopHandle {
             return;
         }
         // A byte always fits into what nobody reads or writes otherwise.
-        let _ = self.0.rope.lock().unwrap_or_else(PoisonError::into_inner).write(&[1]);
+        let _ = self.0.wakeup_sender.lock().unwrap_or_else(PoisonError::into_inner).write(&[1]);
         if let Some(engine) = self.0.engine.get() {
             engine.increment_epoch();
         }
@@ -66,8 +65,8 @@ impl StopHandle {
         self.0.reason.get().copied()
     }
 
-    pub(crate) fn bell(&self) -> Borrowed<'_> {
-        calls::borrow(&self.0.bell)
+    pub(crate) fn wakeup(&self) -> Borrowed<'_> {
+        calls::borrow(&self.0.wakeup)
     }
 
     /// The guests run on `engine`; `tell` is called when they shall end.

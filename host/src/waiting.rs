@@ -24,14 +24,14 @@ impl From<Errno> for Failure {
 }
 
 /// What may end a wait of the guest, beside what it waits for.
-pub(crate) struct Patience {
+pub(crate) struct Cancellation {
     stop: Option<StopHandle>,
     pub(crate) idle: Option<Idle>,
 }
 
-impl Patience {
-    pub(crate) fn new(stop: Option<StopHandle>, idle: Option<Duration>) -> Patience {
-        Patience { stop, idle: idle.map(Idle::new) }
+impl Cancellation {
+    pub(crate) fn new(stop: Option<StopHandle>, idle: Option<Duration>) -> Cancellation {
+        Cancellation { stop, idle: idle.map(Idle::new) }
     }
 
     /// Whether a call that blocks would keep the guest from its end.
@@ -64,13 +64,13 @@ impl Patience {
         interest: Interest,
         timeout: Option<Duration>,
     ) -> Result<Readiness, Failure> {
-        let ready = calls::wait_for_one(fd, interest, self.bell(), timeout).map_err(Errno::from)?;
+        let ready = calls::wait_for_one(fd, interest, self.wakeup(), timeout).map_err(Errno::from)?;
         self.check_end()?;
         Ok(ready)
     }
 
     /// What every wait is for, too.
-    pub(crate) fn bell(&self) -> Option<Borrowed<'_>> {
-        self.stop.as_ref().map(StopHandle::bell)
+    pub(crate) fn wakeup(&self) -> Option<Borrowed<'_>> {
+        self.stop.as_ref().map(StopHandle::wakeup)
     }
 }

@@ -57,14 +57,17 @@ fn fd_read(
     read: u32,
 ) -> Result<(), Failure> {
     memory.range(read, 4)?;
-    let patience = &guest.patience;
+    let cancellation = &guest.cancellation;
     let length = match guest.descriptors.get(fd)? {
         Descriptor::Socket(socket) => {
-            let length = memory.with_vectors(buffers, count, |vectors| socket.receive(vectors, false, patience))??;
+            let length =
+                memory.with_vectors(buffers, count, |vectors| socket.receive(vectors, false, cancellation))??;
             guest.note_received(socket, length);
             length
         }
-        Descriptor::Stdio(stdio) => memory.with_vectors(buffers, count, |vectors| stdio.read(vectors, patience))??,
+        Descriptor::Stdio(stdio) => {
+            memory.with_vectors(buffers, count, |vectors| stdio.read(vectors, cancellation))??
+        }
         Descriptor::Shutdown(request) => memory.with_vectors(buffers, count, |vectors| request.read(vectors))??,
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());
@@ -85,14 +88,16 @@ fn fd_write(
     written: u32,
 ) -> Result<(), Failure> {
     memory.range(written, 4)?;
-    let patience = &guest.patience;
+    let cancellation = &guest.cancellation;
     let length = match guest.descriptors.get(fd)? {
         Descriptor::Socket(socket) => {
-            let length = memory.with_vectors(buffers, count, |vectors| socket.send(vectors, patience))??;
+            let length = memory.with_vectors(buffers, count, |vectors| socket.send(vectors, cancellation))??;
             guest.note_sent(socket, length);
             length
         }
-        Descriptor::Stdio(stdio) => memory.with_vectors(buffers, count, |vectors| stdio.write(vectors, patience))??,
+        Descriptor::Stdio(stdio) => {
+            memory.with_vectors(buffers, count, |vectors| stdio.write(vectors, cancellation))??
+        }
         Descriptor::Shutdown(_) => return Err(Errno::BADF.into()),
         &Descriptor::File(number) => {
             let (wasi, mut memory) = (&mut guest.wasi, memory.forward());

@@ -75,12 +75,12 @@ pub(super) fn wait<'a>(
     array: &[Record],
     address: u32,
 ) -> Result<impl ExactSizeIterator<Item = [u8; EVENT_SIZE]> + use<'a>, Failure> {
-    guest.waits.follow(array, address, &guest.descriptors, &guest.patience)?;
+    guest.waits.follow(array, address, &guest.descriptors, &guest.cancellation)?;
     guest.memory_limit.set_wait_bytes(guest.waits.bytes()).map_err(Failure::End)?;
     // From here on requests to end reach a guest that waits for them.
     guest.tell_first_wait();
     let set = guest.waits.followed();
-    set.wait(&guest.clock, &guest.descriptors, &guest.patience, &guest.counters)?;
+    set.wait(&guest.clock, &guest.descriptors, &guest.cancellation, &guest.counters)?;
     guest.counters.waits.add(1);
     Ok(set.events())
 }

@@ -66,9 +66,9 @@ fn accept(guest: &Guest, listener: &Socket, nonblocking: bool) -> Result<Socket,
             return Err(Errno::AGAIN.into());
         }
         // It tells nothing to a guest that has not asked for it.
-        guest.patience.wait(shutdown.borrow(), Interest::READ)?;
+        guest.cancellation.wait(shutdown.borrow(), Interest::READ)?;
     }
-    let accepted = listener.accept(nonblocking, &guest.patience);
+    let accepted = listener.accept(nonblocking, &guest.cancellation);
     if let Some(fellows) = fellows {
         fellows.note_taken();
     }
@@ -93,12 +93,12 @@ fn sock_recv(
     }
     memory.range(received, 4)?;
     memory.range(flags_out, 2)?;
-    let patience = &guest.patience;
+    let cancellation = &guest.cancellation;
     let length = memory.with_vectors(buffers, count, |vectors| {
         if flags == RECEIVE_WAITALL {
-            socket.receive_all(vectors, patience)
+            socket.receive_all(vectors, cancellation)
         } else {
-            socket.receive(vectors, flags & RECEIVE_PEEK != 0, patience)
+            socket.receive(vectors, flags & RECEIVE_PEEK != 0, cancellation)
         }
     })??;
     if flags & RECEIVE_PEEK == 0 {
@@ -123,8 +123,8 @@ fn sock_send(
         return Err(Errno::INVAL.into());
     }
     memory.range(sent, 4)?;
-    let patience = &guest.patience;
-    let length = memory.with_vectors(buffers, count, |vectors| socket.send(vectors, patience))??;
+    let cancellation = &guest.cancellation;
+    let length = memory.with_vectors(buffers, count, |vectors| socket.send(vectors, cancellation))??;
     guest.note_sent(socket, length);
     Ok(memory.write_u32(sent, length as u32)?)
 }

@@ -13,7 +13,7 @@ pub(crate) use wait_set::WaitSet;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
 use crate::shutdown::Channel;
-use crate::waiting::Patience;
+use crate::waiting::Cancellation;
 use selectio_platform::change_note::ChangeNote;
 use std::io;
 use std::sync::Arc;
@@ -33,8 +33,8 @@ pub(crate) struct Waits {
 }
 
 impl Waits {
-    pub(crate) fn new(patience: &Patience, shutdown: Option<Arc<Channel>>) -> io::Result<Waits> {
-        Ok(Waits { plain: WaitSet::new(patience, shutdown.clone())?, noted: None, is_noted: false, shutdown })
+    pub(crate) fn new(cancellation: &Cancellation, shutdown: Option<Arc<Channel>>) -> io::Result<Waits> {
+        Ok(Waits { plain: WaitSet::new(cancellation, shutdown.clone())?, noted: None, is_noted: false, shutdown })
     }
 
     /// What the buffers of all waits come to.
@@ -49,13 +49,13 @@ impl Waits {
         array: &[Record],
         address: u32,
         descriptors: &Descriptors,
-        patience: &Patience,
+        cancellation: &Cancellation,
     ) -> Result<(), Errno> {
         let note = array.first().and_then(|first| ChangeNote::read(first, address, array.len() as u32));
         let set = match (note, &mut self.noted) {
             (None, _) => &mut self.plain,
             (Some(_), Some(noted)) => noted,
-            (Some(_), noted) => noted.insert(WaitSet::new(patience, self.shutdown.clone())?),
+            (Some(_), noted) => noted.insert(WaitSet::new(cancellation, self.shutdown.clone())?),
         };
         self.is_noted = note.is_some();
         set.follow(array, address, note, descriptors)

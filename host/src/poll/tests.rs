@@ -9,7 +9,7 @@ use crate::errno::Errno;
 use crate::given::Given;
 use crate::socket::{Role, Socket};
 use crate::stdio::Stdio;
-use crate::waiting::Patience;
+use crate::waiting::Cancellation;
 use selectio_platform::change_note::{ChangeNote, END, link};
 use selectio_platform::for_hosts::{Writer, pair};
 use std::io::Write;
@@ -32,8 +32,8 @@ fn clock() -> Record {
     [0; 48]
 }
 
-fn patience() -> Patience {
-    Patience::new(None, None)
+fn cancellation() -> Cancellation {
+    Cancellation::new(None, None)
 }
 
 fn table(sockets: Vec<Socket>) -> Descriptors {
@@ -60,7 +60,7 @@ impl Scene {
         let mut array = vec![clock()];
         array.extend((1..COUNT as u64).map(|userdata| read(FIRST, userdata)));
         let mut scene = Scene {
-            waits: Waits::new(&patience(), None).unwrap(),
+            waits: Waits::new(&cancellation(), None).unwrap(),
             descriptors: table(sockets.into()),
             peers: [first_peer, second_peer],
             array,
@@ -90,9 +90,9 @@ impl Scene {
     /// A wait that ends at once. Answers how many records were looked at, and the userdata of the events.
     fn poll(&mut self, address: u32) -> (usize, Vec<u64>) {
         let before = self.waits.noted.as_ref().map_or(0, |noted| noted.compared);
-        self.waits.follow(&self.array, address, &self.descriptors, &patience()).unwrap();
+        self.waits.follow(&self.array, address, &self.descriptors, &cancellation()).unwrap();
         let set = self.waits.followed();
-        assert!(set.wait(&MonotonicClock::start(), &self.descriptors, &patience(), &Counters::default()).is_ok());
+        assert!(set.wait(&MonotonicClock::start(), &self.descriptors, &cancellation(), &Counters::default()).is_ok());
         let userdata = |event: [u8; 32]| u64::from_le_bytes(event[..8].try_into().unwrap());
         let events = set.events().map(userdata).filter(|&userdata| userdata != 0).collect();
         (self.waits.noted.as_ref().map_or(0, |noted| noted.compared) - before, events)
@@ -149,7 +149,7 @@ fn of_a_noted_array_that_grows_and_shrinks_only_its_end_is_looked_at() {
 fn a_short_wait_in_between_leaves_the_long_array_as_it_was() {
     let mut scene = Scene::new();
     let pause = [clock(), read(FIRST, 9)];
-    scene.waits.follow(&pause, ADDRESS, &scene.descriptors, &patience()).unwrap();
+    scene.waits.follow(&pause, ADDRESS, &scene.descriptors, &cancellation()).unwrap();
     scene.note(&[]);
     assert_eq!(scene.poll(ADDRESS).0, 1);
 }
@@ -253,7 +253,7 @@ fn what_is_closed_fails_each_of_its_subscriptions_and_is_compared_with_nothing()
 
 #[test]
 fn an_invalid_subscription_fails_waits_until_it_is_gone() {
-    let (mut set, table) = (WaitSet::new(&patience(), None).unwrap(), table(Vec::new()));
+    let (mut set, table) = (WaitSet::new(&cancellation(), None).unwrap(), table(Vec::new()));
     let mut array = vec![clock(), read(0, 1)];
     array[1][8] = 9;
     for _ in 0..2 {

@@ -16,7 +16,7 @@ use crate::counters::Counters;
 use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
 use crate::shutdown::Channel;
-use crate::waiting::{Failure, Patience};
+use crate::waiting::{Cancellation, Failure};
 use selectio_platform::change_note::{self, ChangeNote, END};
 use std::io;
 use std::sync::Arc;
@@ -48,11 +48,11 @@ pub(crate) struct WaitSet {
 }
 
 impl WaitSet {
-    pub(crate) fn new(patience: &Patience, shutdown: Option<Arc<Channel>>) -> io::Result<WaitSet> {
+    pub(crate) fn new(cancellation: &Cancellation, shutdown: Option<Arc<Channel>>) -> io::Result<WaitSet> {
         Ok(WaitSet {
             records: Vec::new(),
             clocks: Clocks::default(),
-            watches: Watches::new(patience, shutdown)?,
+            watches: Watches::new(cancellation, shutdown)?,
             invalid: 0,
             noted_next: None,
             is_endless: false,
@@ -195,7 +195,7 @@ impl WaitSet {
         &mut self,
         clock: &MonotonicClock,
         descriptors: &Descriptors,
-        patience: &Patience,
+        cancellation: &Cancellation,
         counters: &Counters,
     ) -> Result<(), Failure> {
         self.outcomes.clear();
@@ -205,20 +205,20 @@ impl WaitSet {
         counters.set_accepting(self.watches.has_listener());
         let mut waited = 0;
         loop {
-            let until_idle = patience.idle.as_ref().and_then(|idle| idle.expire(descriptors));
+            let until_idle = cancellation.idle.as_ref().and_then(|idle| idle.expire(descriptors));
             let mut timeout = self.timeout(waited, until_idle);
             if timeout.is_none() && self.watches.keeps_connections_away() {
                 timeout = Some(AGAIN_AND_AGAIN);
             }
             let is_over = self.watches.wait(timeout, &mut self.outcomes)?;
-            patience.check_end()?;
+            cancellation.check_end()?;
             if let (true, Some(timeout)) = (is_over && self.outcomes.is_empty(), timeout) {
                 waited = nanoseconds(timeout).saturating_add(waited);
                 self.clocks.ring(waited, &mut self.outcomes);
             }
             if !self.outcomes.is_empty() {
                 self.outcomes.sort_unstable_by_key(|outcome| outcome.index);
-                if let Some(idle) = &patience.idle {
+                if let Some(idle) = &cancellation.idle {
                     idle.read_clock();
                 }
                 return Ok(());

@@ -5,7 +5,7 @@ use crate::descriptors::{Descriptor, Descriptors};
 use crate::errno::Errno;
 use crate::shutdown::Channel;
 use crate::socket::Role;
-use crate::waiting::Patience;
+use crate::waiting::Cancellation;
 use selectio_platform::for_hosts::{Borrowed, FdSelector};
 use selectio_platform::{Found, Interest};
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use std::time::Duration;
 const NONE: u32 = u32::MAX;
 
 /// What the selector answers with when the guest is to be ended.
-const BELL: u64 = u64::MAX;
+const WAKEUP: u64 = u64::MAX;
 
 /// What a descriptor number comes to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,10 +84,10 @@ pub(crate) struct Watches {
 }
 
 impl Watches {
-    pub(crate) fn new(patience: &Patience, shutdown: Option<Arc<Channel>>) -> io::Result<Watches> {
+    pub(crate) fn new(cancellation: &Cancellation, shutdown: Option<Arc<Channel>>) -> io::Result<Watches> {
         let mut selector = FdSelector::new()?;
-        if let Some(bell) = patience.bell() {
-            selector.add(bell, BELL, Interest::READ)?;
+        if let Some(wakeup) = cancellation.wakeup() {
+            selector.add(wakeup, WAKEUP, Interest::READ)?;
         }
         Ok(Watches {
             selector,
@@ -267,7 +267,7 @@ impl Watches {
             }
         }
         for ready in &self.found.ready {
-            // The bell has none.
+            // The wakeup has none.
             let Some(watch) = self.watches.get_mut(ready.key as usize) else { continue };
             if watch.is_listener && keeps_connections_away(&self.shutdown) {
                 if !std::mem::replace(&mut watch.is_stale, true) {

@@ -88,12 +88,12 @@ pub(crate) fn prepare_listener(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
 }
 
-/// Waits for one descriptor, or for `bell` to be readable, for ever without a timeout. The bell or a signal may end the
+/// Waits for one descriptor, or for `wakeup` to be readable, for ever without a timeout. The wakeup or a signal may end the
 /// wait early, as if the time were over, and so may the kernel's limit of a wait: callers look again.
 pub(crate) fn wait_for_one(
     fd: Borrowed<'_>,
     interest: Interest,
-    bell: Option<Borrowed<'_>>,
+    wakeup: Option<Borrowed<'_>>,
     timeout: Option<Duration>,
 ) -> io::Result<Readiness> {
     let mut events = 0;
@@ -104,10 +104,10 @@ pub(crate) fn wait_for_one(
         events |= libc::POLLOUT;
     }
     // A negative number is passed over.
-    let bell = bell.map_or(-1, |bell| bell.as_raw_fd());
+    let wakeup = wakeup.map_or(-1, |wakeup| wakeup.as_raw_fd());
     let mut both = [
         libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 },
-        libc::pollfd { fd: bell, events: libc::POLLIN, revents: 0 },
+        libc::pollfd { fd: wakeup, events: libc::POLLIN, revents: 0 },
     ];
     let milliseconds =
         timeout.map_or(-1, |timeout| i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));

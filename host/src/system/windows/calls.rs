@@ -75,12 +75,12 @@ pub(crate) fn prepare_listener(_socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for one socket, or for `bell` to be readable, for ever without a timeout. The bell may end the wait early, as if
+/// Waits for one socket, or for `wakeup` to be readable, for ever without a timeout. The wakeup may end the wait early, as if
 /// the time were over, and so may the system's limit of a wait: callers look again.
 pub(crate) fn wait_for_one(
     socket: Borrowed<'_>,
     interest: Interest,
-    bell: Option<Borrowed<'_>>,
+    wakeup: Option<Borrowed<'_>>,
     timeout: Option<Duration>,
 ) -> io::Result<Readiness> {
     let mut events = 0;
@@ -90,10 +90,10 @@ pub(crate) fn wait_for_one(
     if interest.write {
         events |= POLLOUT;
     }
-    let bell = bell.map_or(INVALID_SOCKET, number);
+    let wakeup = wakeup.map_or(INVALID_SOCKET, number);
     let mut both =
-        [WSAPOLLFD { fd: number(socket), events, revents: 0 }, WSAPOLLFD { fd: bell, events: POLLIN, revents: 0 }];
-    let count = if bell == INVALID_SOCKET { 1 } else { 2 };
+        [WSAPOLLFD { fd: number(socket), events, revents: 0 }, WSAPOLLFD { fd: wakeup, events: POLLIN, revents: 0 }];
+    let count = if wakeup == INVALID_SOCKET { 1 } else { 2 };
     let milliseconds =
         timeout.map_or(-1, |timeout| i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
     // SAFETY: an array of two, of which all or the first count.
