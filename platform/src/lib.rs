@@ -47,6 +47,7 @@ mod interop;
 mod number_map;
 #[cfg(any(unix, windows, target_os = "wasi"))]
 mod preopens;
+pub mod reserved_instants;
 pub mod sim;
 mod types;
 
