@@ -8,12 +8,12 @@ use wasip2::sockets::network::ErrorCode;
 use crate::error::{connection_gone, exhausted};
 
 /// How a program gets the network.
-const GRANT: &str = "let the host allow it: `wasmtime run -S inherit-network program.wasm`, \
+const GRANT: &str = "give it the network, by `wasmtime run -S inherit-network program.wasm`, \
     `selectio run --inherit-network program.wasm`, or there only what is needed, by `--allow-tcp ADDRESS` and \
     `--allow-udp ADDRESS`";
 
 /// How it may look up names.
-const GRANT_NAMES: &str = "let the host allow it: `wasmtime run -S inherit-network program.wasm`, or \
+const GRANT_NAMES: &str = "give it the network, by `wasmtime run -S inherit-network program.wasm`, or \
     `selectio run --allow-names program.wasm`";
 
 /// An error of `operation`, which is named where the code alone says too little.
@@ -48,7 +48,7 @@ pub fn to_error(operation: &str, code: ErrorCode) -> io::Error {
 }
 
 fn refused(operation: &str, remedy: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, format!("{operation}: the host doesn't allow it: {remedy}"))
+    io::Error::new(io::ErrorKind::PermissionDenied, format!("{operation}: the host doesn't let this program: {remedy}"))
 }
 
 /// Of accept: whether it is about the connection, this program or the listener.
@@ -97,7 +97,9 @@ pub fn of_lookup(host: &str, code: ErrorCode) -> io::Error {
         ErrorCode::NameUnresolvable | ErrorCode::InvalidArgument => {
             (io::ErrorKind::NotFound, "there is no such name: check how it is spelt")
         }
-        ErrorCode::TemporaryResolverFailure => (io::ErrorKind::Other, "the name server doesn't answer: try again later"),
+        ErrorCode::TemporaryResolverFailure => {
+            (io::ErrorKind::Other, "the name server doesn't answer: try again later")
+        }
         ErrorCode::PermanentResolverFailure => (io::ErrorKind::Other, "the name server can't answer"),
         other => return to_error(&operation, other),
     };
@@ -110,7 +112,9 @@ mod tests {
 
     #[test]
     fn a_reset_is_known_by_whatever_words_a_host_has_for_it() {
-        for text in ["ErrorCode { code: 15, name: \"connection-reset\" }", "Os { message: \"Connection reset by peer\" }"] {
+        for text in
+            ["ErrorCode { code: 15, name: \"connection-reset\" }", "Os { message: \"Connection reset by peer\" }"]
+        {
             assert_eq!(of_description("recv", text).kind(), io::ErrorKind::ConnectionReset);
         }
         assert_eq!(of_description("recv", "who knows").to_string(), "recv: the host says who knows");

@@ -252,7 +252,8 @@ impl Clock {
 pub fn wait(descriptor: &Descriptor, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
     let resource = descriptor.resource()?;
     let wanted = [(interest.read, Direction::Read), (interest.write, Direction::Write)];
-    let handle = |(is_wanted, direction): (bool, Direction)| if is_wanted { resource.pollable(direction) } else { None };
+    let handle =
+        |(is_wanted, direction): (bool, Direction)| if is_wanted { resource.pollable(direction) } else { None };
     let mut handles: Vec<u32> = wanted.into_iter().filter_map(handle).collect();
     let count = handles.len();
     if count == 0 && timeout.is_none() {

@@ -12,7 +12,9 @@ pub struct ShutdownRequest {
 impl ShutdownRequest {
     /// `None` where the host passes no such wish on.
     pub fn new() -> Option<ShutdownRequest> {
-        subscribe_instant(IS_SELECTIO).ready().then(|| ShutdownRequest { is_requested: subscribe_instant(SHUTDOWN_REQUEST) })
+        subscribe_instant(IS_SELECTIO)
+            .ready()
+            .then(|| ShutdownRequest { is_requested: subscribe_instant(SHUTDOWN_REQUEST) })
     }
 
     pub fn pollable(&self) -> u32 {

@@ -27,8 +27,12 @@ pub struct Tcp {
 
 enum Stage {
     Idle,
-    Listening { incoming: Pollable },
-    Connecting { outcome: Pollable },
+    Listening {
+        incoming: Pollable,
+    },
+    Connecting {
+        outcome: Pollable,
+    },
     Connected(Stream),
     /// It could not connect, and can't be used any more.
     Failed,
@@ -45,7 +49,8 @@ impl Tcp {
 
     pub fn bind(&self, address: SocketAddr) -> io::Result<()> {
         let failed = |code| errors::to_error("bind", code);
-        addresses::with_network(|network| self.socket.start_bind(network, addresses::to_wasi(address))).map_err(failed)?;
+        addresses::with_network(|network| self.socket.start_bind(network, addresses::to_wasi(address)))
+            .map_err(failed)?;
         finish(&self.socket, || self.socket.finish_bind()).map_err(failed)
     }
 

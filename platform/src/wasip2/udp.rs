@@ -37,7 +37,8 @@ impl Udp {
 
     pub fn bind(&self, address: SocketAddr) -> io::Result<()> {
         let failed = |code| errors::to_error("bind", code);
-        addresses::with_network(|network| self.socket.start_bind(network, addresses::to_wasi(address))).map_err(failed)?;
+        addresses::with_network(|network| self.socket.start_bind(network, addresses::to_wasi(address)))
+            .map_err(failed)?;
         loop {
             match self.socket.finish_bind() {
                 Err(ErrorCode::WouldBlock) => self.socket.subscribe().block(),
