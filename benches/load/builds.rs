@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
-use selectio_driver::cargo::{self, Executable, WASM_TARGET};
+use selectio_driver::cargo::{self, Executable, WASIP1_TARGET};
 
 use crate::server::{Program, Server};
 
@@ -28,7 +28,7 @@ const BACKENDS: [Option<&str>; 4] = [None, Some("select"), Some("epoll"), Some("
 pub fn servers() -> Result<Vec<Server>> {
     let bench = build("the servers", "selectio-bench", "--bin", &NATIVE, &[])?;
     let lines = build("example echo", "selectio", "--example", &["echo"], &[])?;
-    let for_guests = ["--target", WASM_TARGET];
+    let for_guests = ["--target", WASIP1_TARGET];
     let guests =
         build("the servers as guests", "selectio-bench", "--bin", &["mio_echo", "selectio_echo"], &for_guests)?;
     let guest_lines = build("example echo as a guest", "selectio", "--example", &["echo"], &for_guests)?;

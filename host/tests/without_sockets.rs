@@ -1,7 +1,7 @@
 //! The examples on a current Wasmtime with nothing but its own WASI, which has no sockets for preview1 programs.
 
-use selectio_driver::cargo::{self, WASM_TARGET};
-use selectio_driver::program::World;
+use selectio_driver::World;
+use selectio_driver::cargo::{self, WASIP1_TARGET};
 use std::thread;
 use std::time::Duration;
 use wasmtime::{Cache, Config, Engine, Linker, Module, Store};
@@ -45,8 +45,8 @@ fn engine() -> Engine {
 }
 
 fn load(engine: &Engine, example: &str) -> Module {
-    let path = cargo::example(example, World::Wasm).unwrap_or_else(|error| {
-        panic!("{error:#}; `rustup target add {WASM_TARGET}` installs a missing target");
+    let path = cargo::example(example, World::Wasip1).unwrap_or_else(|error| {
+        panic!("{error:#}; `rustup target add {WASIP1_TARGET}` installs a missing target");
     });
     Module::from_file(engine, path).unwrap()
 }

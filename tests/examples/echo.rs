@@ -10,7 +10,7 @@ use selectio_driver::{Host, World};
 
 use crate::{LIMIT, connect, expect_end, expect_line, start};
 
-in_both_worlds!(
+in_every_world!(
     lines_come_back,
     a_line_in_two_segments,
     a_long_line,
@@ -97,8 +97,8 @@ fn an_error_that_nobody_handles_is_one_line_on_standard_error(world: World) {
 #[track_caller]
 fn expect_line_about_the_client(told: &str, world: World, address: SocketAddr) {
     let (told, socket) = match world {
-        World::Native => (told.to_owned(), format!("selectio: socket {address} with 127.0.0.1:")),
-        World::Wasm => {
+        World::Native | World::Wasip2 => (told.to_owned(), format!("selectio: socket {address} with 127.0.0.1:")),
+        World::Wasip1 => {
             let host = Host::chosen().expect("a host");
             (host.without_own_lines(told), "selectio: a socket of the host (".to_owned())
         }

@@ -6,7 +6,7 @@ use selectio_driver::World;
 
 use crate::{LIMIT, connect, expect_line, start};
 
-in_both_worlds!(interrupting_ends_it);
+in_every_world!(interrupting_ends_it);
 
 const SIGINT: i32 = 2;
 

@@ -5,14 +5,17 @@
 #![cfg(not(target_family = "wasm"))]
 #![forbid(unsafe_code)]
 
-/// Makes a test of each named function for both worlds: `native::NAME` and `wasm::NAME`.
-macro_rules! in_both_worlds {
+/// Makes a test of each named function for every world: `native::NAME`, `wasip1::NAME` and `wasip2::NAME`.
+macro_rules! in_every_world {
     ($($name:ident),+ $(,)?) => {
         mod native {
             $(#[test] fn $name() { super::$name(selectio_driver::World::Native); })+
         }
-        mod wasm {
-            $(#[test] fn $name() { super::$name(selectio_driver::World::Wasm); })+
+        mod wasip1 {
+            $(#[test] fn $name() { super::$name(selectio_driver::World::Wasip1); })+
+        }
+        mod wasip2 {
+            $(#[test] fn $name() { super::$name(selectio_driver::World::Wasip2); })+
         }
     };
 }
@@ -35,6 +38,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use selectio_driver::client::{Client, Received};
+use selectio_driver::host::Network;
 use selectio_driver::process::{Process, Stream};
 use selectio_driver::{Host, Program, System, World, cargo};
 
@@ -75,15 +79,21 @@ struct Ended {
     stderr: String,
 }
 
-/// Runs an example with nothing but `arguments`: no listener is passed to a guest.
+/// Runs an example with nothing but `arguments`: a guest gets nothing of the network.
 #[track_caller]
 fn run(name: &str, world: World, arguments: &[&str]) -> Ended {
+    run_with(name, world, Network::None, arguments)
+}
+
+/// Runs an example that ends by itself. A guest gets so much of the network.
+#[track_caller]
+fn run_with(name: &str, world: World, network: Network<'_>, arguments: &[&str]) -> Ended {
     let executable = cargo::example(name, world).expect("the example builds");
     let (host, mut command) = match world {
         World::Native => (None, System::chosen().and_then(|it| it.command(&executable)).expect("the system is there")),
-        World::Wasm => {
+        World::Wasip1 | World::Wasip2 => {
             let host = Host::chosen().expect("a host");
-            (Some(host), host.command(&executable, &[]).expect("the host builds"))
+            (Some(host), host.command(&executable, network).expect("the host builds"))
         }
     };
     command.args(arguments);

@@ -5,12 +5,13 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use selectio_driver::host::Network;
 use selectio_driver::process::{Process, Stream};
 use selectio_driver::{Host, System, World, cargo, program};
 
 use crate::LIMIT;
 
-in_both_worlds!(a_fast_sender_and_a_slow_reader_meet_in_both_directions, asked_to_end_it_lets_its_clients_finish,);
+in_every_world!(a_fast_sender_and_a_slow_reader_meet_in_both_directions, asked_to_end_it_lets_its_clients_finish);
 
 /// How much goes in each direction.
 const LENGTH: usize = 20_000_000;
@@ -26,7 +27,11 @@ fn start(world: World, target: SocketAddr) -> (Process, SocketAddr) {
             let command = System::chosen().and_then(|it| it.command(&executable)).expect("the system is there");
             (command, Stream::Stdout)
         }
-        World::Wasm => {
+        World::Wasip2 => {
+            let host = Host::chosen().expect("a host");
+            (host.command(&executable, Network::Whole).expect("the host builds"), Stream::Stdout)
+        }
+        World::Wasip1 => {
             let mut command = Host::chosen().and_then(Host::bare_command).expect("the host builds");
             command.args(["run", "--tcplisten", "127.0.0.1:0", "--tcpconnect", &target]).arg(executable);
             (command, Stream::Stderr)

@@ -4,22 +4,27 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use selectio_driver::process::Stream;
+use selectio_driver::process::{Process, Stream};
+use selectio_driver::program::announced;
 use selectio_driver::{Host, Program, World, cargo, host};
 
 use crate::{Ended, LIMIT, connect, expect_line, start};
 
-in_both_worlds!(the_program_answers_as_shown);
+in_every_world!(the_program_answers_as_shown);
 
-/// The commands that other things run: `.ci/run` the first two, a test below each of the others.
-const COMMANDS: [&str; 8] = [
+/// The commands that other things run: `.ci/run` the first two, `cargo xtask test --host wasmtime` the one with `wasmtime`,
+/// a test below each of the others.
+const COMMANDS: [&str; 11] = [
     "cargo xtask demo",
     "cargo xtask test",
     "cargo run --example hello",
     "cargo run --target wasm32-wasip1 --example hello -- 127.0.0.1:7000",
+    "cargo run --target wasm32-wasip2 --example hello -- 127.0.0.1:7000",
+    "wasmtime run -S inherit-network target/wasm32-wasip2/debug/examples/hello.wasm 127.0.0.1:7000",
     "printf 'world\\n' | nc -N 127.0.0.1 7000",
     "cargo xtask serve chat",
-    "cargo xtask serve chat --wasm",
+    "cargo xtask serve chat --world wasip1",
+    "cargo xtask serve chat --world wasip2",
     "cargo run --package selectio-host -- run --help",
 ];
 
@@ -75,25 +80,30 @@ fn every_command_is_run_by_something() {
 }
 
 #[test]
-fn the_guest_command_listens_where_it_is_told() {
-    let mut command =
-        typed(&["run", "--quiet", "--target", "wasm32-wasip1", "--example", "hello", "--", "127.0.0.1:0"]);
-    command.env_remove("CARGO_TARGET_WASM32_WASIP1_RUNNER");
-    let process = selectio_driver::process::Process::start(command).expect("there is cargo");
-    let line = process.wait_for(Stream::Stdout, LIMIT * 6, |text| text.lines().next().map(str::to_owned));
-    assert_eq!(line.expect("it says where it listens"), "hello: listening on a socket of the host");
-    process.interrupt().expect("it runs");
+fn the_guest_commands_listen_where_they_are_told() {
+    let address = "127.0.0.1:0";
+    for (target, said) in [
+        ("wasm32-wasip1", "hello: listening on a socket of the host"),
+        ("wasm32-wasip2", "hello: listening on 127.0.0.1:"),
+    ] {
+        let mut command = typed(&["run", "--quiet", "--target", target, "--example", "hello", "--", address]);
+        command.env_remove(format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace('-', "_")));
+        let process = Process::start(command).expect("there is cargo");
+        let line = process.wait_for(Stream::Stdout, LIMIT * 6, |text| text.lines().next().map(str::to_owned));
+        let line = line.expect("it says where it listens");
+        assert!(line.starts_with(said), "{line}");
+        process.interrupt().expect("it runs");
+    }
 }
 
 #[test]
-fn serve_says_where_it_listens_in_both_worlds() {
-    for world in [&[][..], &["--wasm"]] {
-        let command = typed(&[&["xtask", "serve", "chat", "--listen", "127.0.0.1:0"], world].concat());
-        let process = selectio_driver::process::Process::start(command).expect("there is cargo");
-        let line = process.wait_for(Stream::Stdout, LIMIT * 6, |text| {
-            text.lines().find(|line| line.contains("listening on")).map(str::to_owned)
-        });
-        line.expect("it says where it listens");
+fn serve_says_where_it_listens_in_every_world() {
+    for world in World::ALL {
+        let command = typed(&["xtask", "serve", "chat", "--listen", "127.0.0.1:0", "--world", world.name()]);
+        let process = Process::start(command).expect("there is cargo");
+        let stream = if world == World::Wasip1 { Stream::Stderr } else { Stream::Stdout };
+        let address = process.wait_for(stream, LIMIT * 6, |text| announced(text).next());
+        address.expect("it says where it listens");
         process.interrupt().expect("it runs");
     }
 }

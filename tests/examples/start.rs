@@ -4,7 +4,7 @@ use selectio_driver::World;
 
 use crate::run;
 
-in_both_worlds!(help_is_printed, a_wrong_call_is_answered_in_one_line);
+in_every_world!(help_is_printed, a_wrong_call_is_answered_in_one_line);
 
 const EXAMPLES: [&str; 4] = ["echo", "chat", "timeouts", "line_client"];
 
@@ -19,6 +19,6 @@ fn help_is_printed(world: World) {
 fn a_wrong_call_is_answered_in_one_line(world: World) {
     for name in EXAMPLES {
         let ended = run(name, world, &["nonsense"]);
-        ended.expect_refusal(2, "nonsense");
+        ended.expect_refusal(world.exit_code(2), "nonsense");
     }
 }

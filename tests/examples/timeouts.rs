@@ -7,7 +7,7 @@ use selectio_driver::World;
 
 use crate::{connect, expect_end, expect_line, start};
 
-in_both_worlds!(silent_clients_are_dropped);
+in_every_world!(silent_clients_are_dropped);
 
 fn silent_clients_are_dropped(world: World) {
     let program = start("timeouts", world, &["2"]);

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
 use selectio::AsyncSocket;
-use selectio_driver::program::{self, World};
+use selectio_driver::{World, program};
 
 use crate::connect;
 

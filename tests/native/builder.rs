@@ -66,7 +66,7 @@ fn a_dispatcher_waits_with_what_it_was_told_and_says_so() {
 #[test]
 fn a_wrong_backend_in_the_environment_ends_a_program_with_the_names_of_the_right_ones() {
     use selectio_driver::process::{Process, Stream};
-    use selectio_driver::program::{self, World};
+    use selectio_driver::{World, program};
 
     let mut echo = program::command("echo", World::Native, "127.0.0.1:0").expect("it builds");
     echo.env("SELECTIO_BACKEND", "kqueue");
@@ -80,7 +80,7 @@ fn a_wrong_backend_in_the_environment_ends_a_program_with_the_names_of_the_right
 #[test]
 fn an_empty_backend_in_the_environment_is_none() {
     use selectio_driver::process::{Process, Stream};
-    use selectio_driver::program::{self, World};
+    use selectio_driver::{World, program};
 
     let mut echo = program::command("echo", World::Native, "127.0.0.1:0").expect("it builds");
     echo.env("SELECTIO_BACKEND", "");

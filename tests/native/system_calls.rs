@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use selectio_driver::process::{Process, Stream};
-use selectio_driver::program::{self, World};
+use selectio_driver::{World, program};
 
 use crate::connect;
 

@@ -3,7 +3,7 @@
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use selectio_driver::cargo::{self, WASM_TARGET};
+use selectio_driver::cargo::{self, WASIP1_TARGET};
 use selectio_driver::tool::Tool;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ const RATIO_MAX: f64 = 1.3;
 
 /// Builds the load generator and becomes it.
 pub fn run(is_quick: bool) -> Result<ExitCode> {
-    toolchain::ensure_target(WASM_TARGET)?;
+    toolchain::ensure_target(WASIP1_TARGET)?;
     let mut command = cargo::command();
     command.args(["run", "--quiet", "--release", "--package", "selectio-bench", "--bin", "selectio-bench", "--"]);
     command.args(is_quick.then_some("--quick"));

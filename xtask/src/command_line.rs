@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
-use selectio_driver::{Host, System, cargo};
+use selectio_driver::{Host, System, World, cargo};
 
 /// Runs selectio's demonstration, its tests and its examples.
 ///
@@ -21,20 +21,20 @@ pub struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 pub enum Task {
-    /// Play one conversation against the chat example in both worlds and compare what the clients saw.
+    /// Play one conversation against the chat example in each world and compare what the clients saw.
     ///
-    /// Builds examples/chat.rs natively and for wasm32-wasip1, starts both, the second as a guest of `selectio run`,
-    /// and lets three clients play the same script against each. Prints the transcripts side by side and a verdict:
+    /// Builds examples/chat.rs natively, for wasm32-wasip1 and for wasm32-wasip2, starts all three, the guests under
+    /// `selectio run`, and lets three clients play the same script against each. Prints the transcripts side by side and a verdict:
     /// `identical: N lines` with exit code 0, or the lines that differ with exit code 1.
     Demo {
-        /// What both run on: `this` machine, or Windows as `wine` plays it.
+        /// What all run on: `this` machine, or Windows as `wine` plays it.
         #[arg(long, value_parser = PossibleValuesParser::new(System::ALL.map(System::name)).try_map(|name| name.parse::<System>()))]
         system: Option<System>,
     },
-    /// Run all tests: native ones, portable ones in both worlds, and the examples driven from outside.
+    /// Run all tests: native ones, portable ones in every world, and the examples driven from outside.
     ///
     /// Closes with the number of tests on each target. Fails if a test fails, or if the portable tests that ran
-    /// natively are not those that ran on wasm32-wasip1. If that target can't be set up, the native tests still run
+    /// natively are not those that ran on another target. If a target can't be set up, the other tests still run
     /// and the summary says what was skipped; with CI set in the environment, that is a failure.
     Test {
         /// Run the tests of guests on this host, and no others; a host of another project is installed first, once.
@@ -52,9 +52,10 @@ pub enum Task {
         /// The example's name.
         #[arg(value_parser = PossibleValuesParser::new(examples()))]
         example: String,
-        /// Run it as a WebAssembly guest of `selectio run` in place of natively.
-        #[arg(long)]
-        wasm: bool,
+        /// Where it runs: `native`ly, or as a WebAssembly guest of `selectio run`, which opens its sockets (`wasip1`) or
+        /// gives it the whole network (`wasip2`).
+        #[arg(long, default_value = World::Native.name(), value_parser = PossibleValuesParser::new(World::ALL.map(World::name)).try_map(|name| name.parse::<World>()))]
+        world: World,
         /// Where it listens; port 0 takes a free one.
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7000")]
         listen: SocketAddr,
@@ -86,8 +87,8 @@ pub enum Task {
     /// Run a WebAssembly program for cargo; .cargo/config.toml names this as the runner.
     ///
     /// A test binary runs with one host process for each test and a peer that plays the clients. Any other program
-    /// runs as a guest of `selectio run` with one listener: on the address that is its first argument, if that is
-    /// one, else on a free port.
+    /// runs as a guest of `selectio run`. A module gets one listener: on the address that is its first argument, if that
+    /// is one, else on a free port. A component gets the whole network.
     Runner {
         /// The file that cargo built.
         module: PathBuf,
@@ -161,6 +162,7 @@ mod tests {
             vec!["xtask", "serve"],
             vec!["xtask", "serve", "no-such-example"],
             vec!["xtask", "serve", "echo", "--listen", "nowhere"],
+            vec!["xtask", "serve", "echo", "--world", "nowhere"],
             vec!["xtask", "demo", "--fast"],
             vec!["xtask", "sim", "--seeds", "many"],
             vec!["xtask", "test", "--host", "nowhere"],

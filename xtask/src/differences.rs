@@ -31,7 +31,7 @@ impl Known {
 /// What differs on a host.
 pub fn of(host: Host) -> &'static [Difference] {
     match host {
-        Host::Selectio | Host::Installed => &[],
+        Host::Selectio | Host::Installed | Host::Wasmtime => &[],
         // Both have the WASI of Wasmtime up to 46, the package wasi-common.
         Host::Wasmtime46 | Host::Wasmi => &WASI_COMMON,
     }
@@ -53,9 +53,9 @@ const NOT_GIVEN: &str = "its command can't give a guest this";
 
 #[rustfmt::skip]
 const WASI_COMMON: [Difference; 34] = [
-    example("line_client::wasm::sends_its_input_over_the_connection_that_the_host_made", NOT_GIVEN),
-    example("proxy::wasm::a_fast_sender_and_a_slow_reader_meet_in_both_directions", NOT_GIVEN),
-    example("proxy::wasm::asked_to_end_it_lets_its_clients_finish", NOT_GIVEN),
+    example("line_client::wasip1::sends_its_input_over_the_connection_that_the_host_made", NOT_GIVEN),
+    example("proxy::wasip1::a_fast_sender_and_a_slow_reader_meet_in_both_directions", NOT_GIVEN),
+    example("proxy::wasip1::asked_to_end_it_lets_its_clients_finish", NOT_GIVEN),
     call("clocks::a_clock_that_cannot_be_waited_for_is_its_own_events_error", CALL_FAILS),
     call("clocks::absolute_moments_are_those_of_the_clock_named", NO_REALTIME),
     call("clocks::the_longest_timeout_does_not_overflow", NO_REALTIME),
@@ -134,7 +134,7 @@ pub const WINE: Known = Known {
 pub const WINE_GUESTS: Known = Known {
     always: &[&RESETS_ON_WINE, &[
         call("poll::a_reset_is_readable_and_the_receive_reveals_it", RESET_IS_END),
-        example("chat::wasm::the_same_conversation_as_natively", RESET_IS_END),
+        example("chat::wasip1::the_same_conversation_as_natively", RESET_IS_END),
     ]],
     sometimes: &[portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END)],
 };

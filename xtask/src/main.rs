@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Task::Test { host: Some(host), .. } => guests::run(host),
         Task::Test { system: Some(system), .. } => system::run(system),
         Task::Test { .. } => test::run(),
-        Task::Serve { example, wasm, listen } => serve::run(&example, wasm, listen),
+        Task::Serve { example, world, listen } => serve::run(&example, world, listen),
         Task::Sim { seeds, from } => sim::run(seeds, from),
         Task::Bench { instructions: true, .. } => bench::count_instructions(),
         Task::Bench { quick, .. } => bench::run(quick),

@@ -1,4 +1,4 @@
-//! `cargo xtask runner`: what cargo calls to run a program for wasm32-wasip1.
+//! `cargo xtask runner`: what cargo calls to run a program for a guest's target.
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use selectio_driver::{Host, guest_tests};
+use selectio_driver::host::Network;
+use selectio_driver::{Host, World, guest_tests};
 
 use crate::hand_over;
 
@@ -19,7 +20,12 @@ pub fn run(module: &Path, arguments: &[String]) -> Result<ExitCode> {
         let exit_code = guest_tests::run(host, module, arguments)?;
         return Ok(ExitCode::from(u8::try_from(exit_code).unwrap_or(u8::MAX)));
     }
-    let mut command = host.command(module, &[listen_address(arguments).to_owned()])?;
+    let listen = [listen_address(arguments).to_owned()];
+    let network = match World::of_guest(module)? {
+        World::Wasip2 => Network::Whole,
+        World::Native | World::Wasip1 => Network::Listeners(&listen),
+    };
+    let mut command = host.command(module, network)?;
     command.args(arguments);
     hand_over::to(command)
 }
@@ -29,7 +35,7 @@ fn is_in_folder(module: &Path, name: &str) -> bool {
     module.parent().and_then(Path::file_name) == Some(OsStr::new(name))
 }
 
-/// The address that is the first argument, so that a command line means the same in both worlds; else a free port.
+/// The address that is the first argument, so that a command line means the same in all worlds; else a free port.
 fn listen_address(arguments: &[String]) -> &str {
     let first = arguments.first().map(String::as_str);
     first.filter(|text| text.parse::<SocketAddr>().is_ok()).unwrap_or("127.0.0.1:0")

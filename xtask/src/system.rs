@@ -3,13 +3,13 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
-use selectio_driver::cargo::{Executable, WASM_TARGET};
+use selectio_driver::cargo::{Executable, WASIP1_TARGET};
 use selectio_driver::{Host, System, system, wine};
 
 use crate::differences::{self, Difference, Known};
 use crate::guests::listed_natively;
 use crate::tally::Tally;
-use crate::test::{build_tests, guest_command, on, only_on_one, run_binary, step, summarize, wasm_packages};
+use crate::test::{build_tests, guest_command, guest_packages, on, only_on_one, run_binary, step, summarize};
 use crate::toolchain;
 
 /// The tests that need nothing but themselves.
@@ -26,7 +26,7 @@ const DRIVER: [&str; 4] = ["--package", "selectio", "--test", "examples"];
 /// The names of those tests of the driver that start native programs and nothing else.
 const NATIVE_EXAMPLES: [&str; 1] = ["native::"];
 /// The names of those that start the host.
-const GUEST_EXAMPLES: [&str; 2] = ["wasm::", "command::"];
+const GUEST_EXAMPLES: [&str; 2] = ["wasip1::", "command::"];
 
 /// What was run, and what came of it.
 struct Ran {
@@ -44,7 +44,7 @@ pub fn run(system: System) -> Result<ExitCode> {
         System::This => verdicts.push(Verdict::of(run_native(system, "native")?, &Known::default())?),
         System::Wine => {
             toolchain::ensure_target(wine::TARGET)?;
-            toolchain::ensure_target(WASM_TARGET)?;
+            toolchain::ensure_target(WASIP1_TARGET)?;
             verdicts.push(Verdict::of(run_native(system, "x86_64-pc-windows-gnu on Wine")?, &differences::WINE)?);
             verdicts.push(Verdict::of(run_guests(system, "wasm32-wasip1 on Wine")?, &differences::WINE_GUESTS)?);
             wine::shut_down()?;
@@ -79,7 +79,7 @@ fn run_guests(system: System, name: &'static str) -> Result<Ran> {
         ran.tally.extend(run_once_more_if_silent(system, name, &binary)?);
         ran.binaries.push(binary);
     }
-    for binary in build_tests(WASM_TARGET, &wasm_packages(Host::Selectio))? {
+    for binary in build_tests(WASIP1_TARGET, &guest_packages(Host::Selectio, WASIP1_TARGET))? {
         let mut command = on(Host::Selectio, guest_command(&binary)?);
         command.env(system::VARIABLE, system.name());
         ran.tally.extend(run_binary(name, &binary, command)?);

@@ -5,8 +5,8 @@ use std::env;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
-use selectio_driver::cargo::{self, Executable, WASM_TARGET};
-use selectio_driver::{Host, host};
+use selectio_driver::cargo::{self, Executable};
+use selectio_driver::{Host, World, host};
 
 use crate::browser::{self, Engine};
 use crate::tally::Tally;
@@ -17,7 +17,6 @@ use crate::toolchain;
 const NATIVE_PACKAGES: [&str; 3] = ["--workspace", "--exclude", "selectio-bench"];
 /// Their documentation. Not that of the canary, whose source is that of the library.
 const NATIVE_DOCUMENTATION: [&str; 5] = ["--workspace", "--exclude", "selectio-bench", "--exclude", "selectio-canary"];
-const WASM_PACKAGE: [&str; 4] = ["--package", "selectio", "--target", WASM_TARGET];
 
 /// The library's own tests and the portable ones: the others need processes or sockets.
 const BROWSER_PACKAGE: [&str; 7] = ["--package", "selectio", "--target", browser::TARGET, "--lib", "--test", "it"];
@@ -36,12 +35,17 @@ const BACKEND_BINARIES: [(&str, &str); 4] =
 /// How the names of the portable tests begin: the unit tests of the library and the tests of `it`.
 const PORTABLE_PREFIXES: [&str; 2] = ["lib selectio: ", "test it: "];
 
-/// The module of the tests in `examples` that need the WebAssembly target.
-const WASM_MODULE: &str = "wasm::";
-
 struct Backend {
     name: &'static str,
     target: &'static str,
+}
+
+/// The target of one kind of guests.
+struct GuestWorld {
+    world: World,
+    target: &'static str,
+    /// Or why it can't be built for.
+    is_there: Result<()>,
 }
 
 /// The tests of one target, or why there were none.
@@ -50,13 +54,24 @@ struct Outcome {
     tally: Result<Tally>,
 }
 
+impl GuestWorld {
+    /// Lets rustup add the target if it is missing.
+    fn ensure(world: World) -> GuestWorld {
+        let target = world.guest_target().unwrap_or_default();
+        GuestWorld { world, target, is_there: toolchain::ensure_target(target) }
+    }
+}
+
 /// Runs all tests and prints what they came to.
 pub fn run() -> Result<ExitCode> {
-    let wasm_target = toolchain::ensure_target(WASM_TARGET);
-    let native = run_native(wasm_target.is_ok())?;
+    let guest_worlds = World::GUESTS.map(GuestWorld::ensure);
+    let native = run_native(&guest_worlds)?;
     let mut others: Vec<Outcome> =
         BACKENDS.iter().map(|backend| Outcome { target: backend.target, tally: run_on_backend(backend) }).collect();
-    others.push(Outcome { target: WASM_TARGET, tally: wasm_target.and_then(|()| run_wasm(Host::Selectio)) });
+    others.extend(guest_worlds.map(|it| Outcome {
+        target: it.target,
+        tally: it.is_there.and_then(|()| run_guests(Host::Selectio, it.target)),
+    }));
     others.extend(Engine::ALL.map(|engine| Outcome { target: engine.name(), tally: run_in_javascript(engine) }));
 
     let mut failures: Vec<String> = native.failed.iter().map(|name| format!("native: {name}")).collect();
@@ -90,12 +105,14 @@ pub fn run() -> Result<ExitCode> {
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn run_native(has_wasm_target: bool) -> Result<Tally> {
-    let skipping: &[&str] = if has_wasm_target { &[] } else { &["--skip", WASM_MODULE] };
+/// Leaves out the tests that start guests of a world which is not there.
+fn run_native(guest_worlds: &[GuestWorld]) -> Result<Tally> {
+    let missing = guest_worlds.iter().filter(|it| it.is_there.is_err());
+    let skipping: Vec<String> = missing.flat_map(|it| ["--skip".to_owned(), tests_of(it.world)]).collect();
     let mut tally = Tally::default();
     for binary in build_tests("native", &NATIVE_PACKAGES)? {
         let mut command = Command::new(&binary.path);
-        command.args(skipping);
+        command.args(&skipping);
         tally.extend(run_binary("native", &binary, on(Host::Selectio, command))?);
     }
     tally.extend(run_documentation_tests("native", Host::Selectio, &NATIVE_DOCUMENTATION)?);
@@ -115,20 +132,25 @@ fn run_on_backend(backend: &Backend) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Runs the tests that are built for guests, and the examples in the documentation.
-pub fn run_wasm(host: Host) -> Result<Tally> {
-    let packages = wasm_packages(host);
+/// How the names of those tests in `examples` begin that start guests of this world.
+pub fn tests_of(world: World) -> String {
+    format!("{}::", world.name())
+}
+
+/// Runs the tests that are built for guests of this target, and the examples in the documentation.
+pub fn run_guests(host: Host, target: &str) -> Result<Tally> {
+    let packages = guest_packages(host, target);
     let mut tally = Tally::default();
-    for binary in build_tests(WASM_TARGET, &packages)? {
-        tally.extend(run_binary(WASM_TARGET, &binary, on(host, guest_command(&binary)?))?);
+    for binary in build_tests(target, &packages)? {
+        tally.extend(run_binary(target, &binary, on(host, guest_command(&binary)?))?);
     }
-    tally.extend(run_documentation_tests(WASM_TARGET, host, &packages)?);
+    tally.extend(run_documentation_tests(target, host, &packages)?);
     Ok(tally)
 }
 
 /// What the tests of guests are built from.
-pub fn wasm_packages(host: Host) -> Vec<&'static str> {
-    let mut packages = WASM_PACKAGE.to_vec();
+pub fn guest_packages(host: Host, target: &str) -> Vec<&str> {
+    let mut packages = vec!["--package", "selectio", "--target", target];
     if host.is_interpreter() {
         // Some tests compute so much that they would take a minute there.
         packages.push("--release");
@@ -229,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_portable_test_has_to_run_in_both_worlds() {
+    fn a_portable_test_has_to_run_on_every_target() {
         let native = tally(&["test it: a", "test it: b", "test native: c", "test examples: d", "lib selectio: e"]);
         let wasm = tally(&["test it: a", "lib selectio: e", "test it: f"]);
         let expected =

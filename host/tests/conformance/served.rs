@@ -146,7 +146,7 @@ fn echo_module() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| {
         let what = ["build", "--release", "--package", "selectio", "--example", "echo"];
-        let arguments = [&what[..], &["--target", cargo::WASM_TARGET]].concat();
+        let arguments = [&what[..], &["--target", cargo::WASIP1_TARGET]].concat();
         cargo::build("the example echo", "", &arguments).unwrap().pop().expect("one executable").path
     })
 }

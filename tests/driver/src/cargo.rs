@@ -15,12 +15,15 @@ use std::thread;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::program::World;
 use crate::progress;
 use crate::system::System;
+use crate::world::World;
 
-/// The WebAssembly target that guests are built for.
-pub const WASM_TARGET: &str = "wasm32-wasip1";
+/// The WebAssembly target of guests whose host opens their sockets.
+pub const WASIP1_TARGET: &str = "wasm32-wasip1";
+
+/// The WebAssembly target of guests that make their own sockets.
+pub const WASIP2_TARGET: &str = "wasm32-wasip2";
 
 /// An executable that cargo built.
 #[derive(Debug, Clone)]
@@ -82,13 +85,13 @@ const HOST_REMARK: &str = "the first time that takes two to three minutes on two
 /// Builds the example `name` for `world`, once for each process.
 pub fn example(name: &str, world: World) -> Result<PathBuf> {
     let what = format!("example {name} ({world})");
-    match world {
-        World::Native => Ok(build_natively(&what, "", &["--example", name])?.remove(0)),
-        World::Wasm => {
-            let arguments = ["build", "--package", "selectio", "--example", name, "--target", WASM_TARGET];
-            Ok(build_once(&what, "", &arguments)?.remove(0))
+    let mut built = match world.guest_target() {
+        None => build_natively(&what, "", &["--example", name])?,
+        Some(target) => {
+            build_once(&what, "", &["build", "--package", "selectio", "--example", name, "--target", target])?
         }
-    }
+    };
+    Ok(built.remove(0))
 }
 
 /// Builds the command `selectio`, the host, for the chosen system, once for each process. It is not optimized: that

@@ -1,4 +1,4 @@
-//! Starts a program as guest of a [`Host`] and learns where its listeners are.
+//! Starts a program as guest of a [`Host`] that opens its listeners, and learns where they are.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::host::Host;
+use crate::host::{Host, Network};
 use crate::process::{Process, Stream};
 use crate::program::announced;
 use crate::system::System;
@@ -19,7 +19,7 @@ pub const START_LIMIT: Duration = Duration::from_secs(300);
 /// failed.
 const STARTS_MAX: usize = 5;
 
-/// A guest that runs, or has ended.
+/// A preview1 guest that runs, or has ended.
 #[derive(Debug)]
 pub struct Guest {
     /// The host's process.
@@ -40,7 +40,7 @@ impl Guest {
             } else {
                 free_addresses(listeners)?.iter().map(SocketAddr::to_string).collect()
             };
-            let mut command = host.command(module, &addresses)?;
+            let mut command = host.command(module, Network::Listeners(&addresses))?;
             command.args(arguments);
             let mut process = Process::start(command)?;
             let found = if host.announces_listeners() {

@@ -1,26 +1,24 @@
 //! Runs a test binary as guest, one host process for each test.
 //!
 //! A WebAssembly guest can't unwind: the first test that fails ends the process, and the tests after it with it. So
-//! each test gets a process of its own, a first listener for its dispatcher, and a second one through which it asks a
-//! [`peer`] to play its clients. The guest's own test harness chooses the tests and judges
-//! them; what is printed looks like its report for one binary.
+//! each test gets a process of its own, and a [peer](crate::guest_with_peer) that plays its clients. The guest's own test
+//! harness chooses the tests and judges them; what is printed looks like its report for one binary.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
-use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Mutex;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 
-use crate::guest::{Guest, START_LIMIT};
-use crate::host::Host;
-use crate::peer;
+use crate::guest::START_LIMIT;
+use crate::guest_with_peer::GuestWithPeer;
+use crate::host::{Host, Network};
 use crate::process::{Process, Stream};
 use crate::system::System;
+use crate::world::World;
 
 /// How long one test may take.
 const TEST_LIMIT: Duration = Duration::from_secs(60);
@@ -64,6 +62,7 @@ pub fn run(host: Host, module: &Path, arguments: &[String]) -> Result<i32> {
     };
     let run = Run {
         host,
+        world: World::of_guest(module)?,
         module,
         ignored,
         include_ignored: runs_ignored,
@@ -80,7 +79,7 @@ struct Answer {
 }
 
 fn ask(host: Host, module: &Path, arguments: &[String]) -> Result<Answer> {
-    let mut command = host.command(module, &[])?;
+    let mut command = host.command(module, Network::None)?;
     command.args(arguments);
     let mut process = Process::start(command)?;
     let status = process.wait(START_LIMIT)?;
@@ -105,6 +104,7 @@ fn list(host: Host, module: &Path, arguments: &[String]) -> Result<Result<Vec<St
 /// What all tests of one run share.
 struct Run<'a> {
     host: Host,
+    world: World,
     module: &'a Path,
     ignored: BTreeSet<String>,
     include_ignored: bool,
@@ -180,23 +180,10 @@ impl Run<'_> {
         if self.include_ignored {
             arguments.push("--include-ignored");
         }
-        let Guest { mut process, listeners } = Guest::start(self.host, self.module, 2, &arguments)?;
-        let (target, control) = (listeners[0], listeners[1]);
-        // Connected before the guest asks, so that it finds its peer there. Many tests need none: they have ended by
-        // then, or the session ends unused.
-        let control = match TcpStream::connect(control) {
-            Ok(control) => Some(control),
-            Err(error) if [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset].contains(&error.kind()) => None,
-            Err(error) => return Err(error.into()),
-        };
-        let session = control.as_ref().map(TcpStream::try_clone).transpose()?;
-        let session = session.map(|control| thread::spawn(move || peer::serve(control, Some(target))));
+        let GuestWithPeer { mut process, session } =
+            GuestWithPeer::start(self.host, self.world, self.module, &arguments)?;
         let status = process.wait(TEST_LIMIT);
-        if let Some(control) = control {
-            // A listener that closes just after the kernel has connected somebody may leave that one waiting for ever.
-            let _ = control.shutdown(Shutdown::Read);
-        }
-        let served = session.map_or(Ok(Ok(())), JoinHandle::join).map_err(|_| anyhow!("the peer panicked"))?;
+        let served = session.close()?;
         let status = status?;
         if let Err(error) = served {
             bail!("the peer's control connection failed: {error}\n{}", process.all_output());

@@ -1,4 +1,4 @@
-//! The hosts that guests run under: this project's own, and two that others ship.
+//! The hosts that guests run under: this project's own, and those that others ship.
 
 use std::env;
 use std::fmt;
@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::cargo;
 use crate::installed;
 use crate::system::System;
 use crate::tool::Tool;
+use crate::world::World;
 
 /// The variable of the environment that names the host for tests and for `cargo run`.
 pub const VARIABLE: &str = "SELECTIO_TEST_HOST";
@@ -23,30 +24,49 @@ pub enum Host {
     Selectio,
     /// `selectio run`, as it is installed on this machine. For trying things out; no test runs on it.
     Installed,
+    /// The command of the current Wasmtime, which has sockets for preview2 programs: the one that is installed on this
+    /// machine, if it is not too old, else the version that this project tests with.
+    Wasmtime,
     /// The command of Wasmtime, in the last version that has sockets for preview1 programs.
     Wasmtime46,
     /// The command of wasmi, an interpreter; its WASI is that of Wasmtime 36.
     Wasmi,
 }
 
+/// What a guest gets of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network<'a> {
+    /// Nothing.
+    None,
+    /// A listener on each of these addresses, which the host opens: what there is for preview1 programs.
+    Listeners(&'a [String]),
+    /// All of it, and names: what there is for preview2 programs, which make their own sockets.
+    Whole,
+}
+
+/// What of Wasmtime is built: all that runs a guest.
+const WASMTIME_FEATURES: [&str; 3] =
+    ["--no-default-features", "--features", "run,cranelift,compile,parallel-compilation,cache,component-model,wat"];
+
 const WASMTIME: Tool<'_> = Tool {
     package: "wasmtime-cli",
-    version: "46.0.3",
+    version: "48.0.8",
     executable: "wasmtime",
-    arguments: &[
-        "--no-default-features",
-        "--features",
-        "run,cranelift,compile,parallel-compilation,cache,component-model,wat",
-    ],
+    arguments: &WASMTIME_FEATURES,
     minutes: 10,
 };
+
+const WASMTIME46: Tool<'_> = Tool { version: "46.0.3", ..WASMTIME };
 
 const WASMI: Tool<'_> =
     Tool { package: "wasmi_cli", version: "2.0.0", executable: "wasmi", arguments: &[], minutes: 3 };
 
+/// How the lines of `selectio run` begin that tell of the guest's sockets: what it opened, and what it refused.
+const OWN_LINES: [&str; 2] = ["selectio: listening on ", "selectio: refused to "];
+
 impl Host {
     /// Those that tests run on.
-    pub const ALL: [Host; 3] = [Host::Selectio, Host::Wasmtime46, Host::Wasmi];
+    pub const ALL: [Host; 4] = [Host::Selectio, Host::Wasmtime, Host::Wasmtime46, Host::Wasmi];
 
     /// The one that [`VARIABLE`] names, else this project's own.
     pub fn chosen() -> Result<Host> {
@@ -60,7 +80,7 @@ impl Host {
     /// very source spares building it.
     pub fn at_hand() -> Result<Host> {
         let may_be_installed = env::var_os(VARIABLE).is_none() && System::chosen()? == System::This;
-        if may_be_installed && installed::find().is_some() { Ok(Host::Installed) } else { Host::chosen() }
+        if may_be_installed && installed::selectio().is_some() { Ok(Host::Installed) } else { Host::chosen() }
     }
 
     /// What a person calls it.
@@ -68,8 +88,18 @@ impl Host {
         match self {
             Host::Selectio => "selectio",
             Host::Installed => "installed",
+            Host::Wasmtime => "wasmtime",
             Host::Wasmtime46 => "wasmtime46",
             Host::Wasmi => "wasmi",
+        }
+    }
+
+    /// The worlds of guests that get sockets there.
+    pub fn worlds(self) -> &'static [World] {
+        match self {
+            Host::Selectio | Host::Installed => &World::GUESTS,
+            Host::Wasmtime => &[World::Wasip2],
+            Host::Wasmtime46 | Host::Wasmi => &[World::Wasip1],
         }
     }
 
@@ -77,8 +107,12 @@ impl Host {
     pub fn executable(self) -> Result<PathBuf> {
         match self {
             Host::Selectio => cargo::host(),
-            Host::Installed => Ok(installed::find().context("no installed selectio can be used")?.to_owned()),
-            Host::Wasmtime46 => WASMTIME.ensure(),
+            Host::Installed => Ok(installed::selectio().context("no installed selectio can be used")?.to_owned()),
+            Host::Wasmtime => match installed::wasmtime() {
+                Some(found) => Ok(found.path.clone()),
+                None => WASMTIME.ensure(),
+            },
+            Host::Wasmtime46 => WASMTIME46.ensure(),
             Host::Wasmi => WASMI.ensure(),
         }
     }
@@ -88,27 +122,48 @@ impl Host {
         let executable = self.executable()?;
         match self {
             Host::Selectio => System::chosen()?.command(&executable),
-            Host::Installed | Host::Wasmtime46 | Host::Wasmi => Ok(Command::new(executable)),
+            Host::Installed | Host::Wasmtime | Host::Wasmtime46 | Host::Wasmi => Ok(Command::new(executable)),
         }
     }
 
-    /// The command that runs `module` with a listener on each address of `listen`. The guest's arguments follow.
-    pub fn command(self, module: &Path, listen: &[String]) -> Result<Command> {
+    /// The command that runs `module` and gives it so much of the network. The guest's arguments follow.
+    pub fn command(self, module: &Path, network: Network<'_>) -> Result<Command> {
+        let mut command = self.command_with_options(network)?;
+        command.arg(module);
+        Ok(command)
+    }
+
+    /// The same, as far as it goes before the module: options that are the same for all hosts, as `--env`, may follow.
+    pub fn command_with_options(self, network: Network<'_>) -> Result<Command> {
+        let needed = match network {
+            Network::None => None,
+            Network::Listeners(_) => Some(World::Wasip1),
+            Network::Whole => Some(World::Wasip2),
+        };
+        let is_there = needed.is_none_or(|world| self.worlds().contains(&world));
+        ensure!(is_there, "{self} has no sockets for guests of {}", needed.map_or("", World::name));
         let mut command = self.bare_command()?;
         command.arg("run");
-        match self {
-            Host::Selectio | Host::Installed | Host::Wasmi => {
-                command.args(listen.iter().flat_map(|address| ["--tcplisten", address]));
+        if self == Host::Wasmtime46 {
+            // The implementation that has sockets, which 46 replaces by another unless told not to.
+            command.args(["-S", "preview2=n"]);
+        }
+        match (self, network) {
+            (_, Network::None) => {}
+            (Host::Wasmtime46, Network::Listeners(addresses)) => {
+                command.args(addresses.iter().flat_map(|address| ["-S".to_owned(), format!("tcplisten={address}")]));
             }
-            Host::Wasmtime46 => {
-                // The implementation that has sockets, which 46 replaces by another unless told not to.
-                command.args(["-S", "preview2=n"]);
-                for address in listen {
-                    command.args(["-S", &format!("tcplisten={address}")]);
-                }
+            (_, Network::Listeners(addresses)) => {
+                command.args(addresses.iter().flat_map(|address| ["--tcplisten", address]));
+            }
+            // Names are another permission there.
+            (Host::Wasmtime, Network::Whole) => {
+                command.args(["-S", "inherit-network", "-S", "allow-ip-name-lookup"]);
+            }
+            (_, Network::Whole) => {
+                command.arg("--inherit-network");
             }
         }
-        command.arg(module);
         Ok(command)
     }
 
@@ -125,10 +180,10 @@ impl Host {
     /// `stderr` without the lines that are the host's own.
     pub fn without_own_lines(self, stderr: &str) -> String {
         let is_own = |line: &str| match self {
-            Host::Selectio | Host::Installed => line.starts_with("selectio: listening on "),
+            Host::Selectio | Host::Installed => OWN_LINES.iter().any(|start| line.starts_with(start)),
             // It warns of the versions that will lack sockets, and prints a line of blanks after that.
             Host::Wasmtime46 => line.starts_with("WARNING: ") || line.trim().is_empty(),
-            Host::Wasmi => false,
+            Host::Wasmtime | Host::Wasmi => false,
         };
         stderr.lines().filter(|line| !is_own(line)).map(|line| format!("{line}\n")).collect()
     }
@@ -138,7 +193,11 @@ impl fmt::Display for Host {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Host::Selectio | Host::Installed => formatter.write_str("selectio run"),
-            Host::Wasmtime46 => write!(formatter, "wasmtime {}", WASMTIME.version),
+            Host::Wasmtime => {
+                let found = installed::wasmtime().map(|it| it.version.as_str());
+                write!(formatter, "wasmtime {}", found.unwrap_or(WASMTIME.version))
+            }
+            Host::Wasmtime46 => write!(formatter, "wasmtime {}", WASMTIME46.version),
             Host::Wasmi => write!(formatter, "wasmi {}", WASMI.version),
         }
     }
@@ -156,7 +215,8 @@ impl FromStr for Host {
 
 #[cfg(test)]
 mod tests {
-    use super::{Host, WASMI, WASMTIME};
+    use super::{Host, Network, WASMI, WASMTIME, WASMTIME46};
+    use crate::world::World;
 
     #[test]
     fn hosts_are_found_by_name() {
@@ -168,9 +228,22 @@ mod tests {
     }
 
     #[test]
+    fn every_guest_has_a_host_and_what_a_host_lacks_is_said() {
+        for world in World::GUESTS {
+            assert!(Host::Selectio.worlds().contains(&world), "{world}");
+        }
+        let error = Host::Wasmi.command_with_options(Network::Whole).expect_err("an interpreter of preview1");
+        assert!(error.to_string().contains("no sockets for guests of wasip2"), "{error}");
+        let error = Host::Wasmtime.command_with_options(Network::Listeners(&[])).expect_err("no sockets since 47");
+        assert!(error.to_string().contains("no sockets for guests of wasip1"), "{error}");
+    }
+
+    #[test]
     fn the_readme_names_the_versions_that_are_tested() {
         let readme = include_str!("../../../README.md");
-        for (host, tool) in [("| `wasmtime run`", WASMTIME), ("| `wasmi run`", WASMI)] {
+        for (host, tool) in
+            [("| `wasmtime run`, current", WASMTIME), ("| `wasmtime run` 46", WASMTIME46), ("| `wasmi run`", WASMI)]
+        {
             let row = readme.lines().find(|line| line.starts_with(host)).expect("a row for each host");
             assert!(row.contains(tool.version), "{row}");
         }

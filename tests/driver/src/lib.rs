@@ -9,17 +9,19 @@
 //! | [`cargo`] | calls cargo and learns where it put what it built |
 //! | [`progress`] | shows how far a build is |
 //! | [`process`] | one running program: its output, its exit code, its CPU time |
+//! | [`world`] | where a program runs: natively, or as a guest of one of two kinds |
 //! | [`system`] | what native programs run on: this machine, or Windows |
 //! | [`wine`] | a Windows that is none |
 //! | [`tool`] | a command of another project, installed once |
 //! | [`host`] | what runs guests: `selectio run`, and hosts that others ship |
-//! | [`installed`] | a `selectio` on the search path, which spares building the host |
-//! | [`guest`] | starts a guest and learns where its listeners are |
+//! | [`installed`] | a host on the search path, which spares building or installing one |
+//! | [`guest`] | starts a guest with listeners of its host and learns where they are |
 //! | [`program`] | starts an example in a [`World`] and learns its address |
 //! | [`client`] | one client that sends and receives lines |
 //! | [`conversation`] | three clients play a fixed script against `chat` |
 //! | [`transcript`] | what they saw, and how two transcripts compare |
 //! | [`peer`] | plays the clients of the portable tests, on request |
+//! | [`guest_with_peer`] | starts a guest with one test and a peer, and has them find each other |
 //! | [`guest_tests`] | runs a test binary as guest, one host process for each test |
 
 #![forbid(unsafe_code)]
@@ -30,6 +32,7 @@ pub mod client;
 pub mod conversation;
 pub mod guest;
 pub mod guest_tests;
+pub mod guest_with_peer;
 pub mod host;
 pub mod installed;
 pub mod peer;
@@ -40,7 +43,9 @@ pub mod system;
 pub mod tool;
 pub mod transcript;
 pub mod wine;
+pub mod world;
 
 pub use host::Host;
-pub use program::{Program, World};
+pub use program::Program;
 pub use system::System;
+pub use world::World;

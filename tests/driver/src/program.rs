@@ -8,36 +8,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::cargo;
-use crate::guest::Guest;
-use crate::host::Host;
+use crate::guest::{self, Guest};
+use crate::host::{Host, Network};
 use crate::process::{Process, Stream};
 use crate::system::System;
+use crate::world::World;
 
 /// How long a program may take from its start until it says where it listens.
 const START_LIMIT: Duration = Duration::from_secs(10);
-
-/// Where a program runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum World {
-    /// As a process of this machine.
-    Native,
-    /// As a WebAssembly guest of the chosen [`Host`].
-    Wasm,
-}
-
-impl World {
-    /// Both of them.
-    pub const BOTH: [World; 2] = [World::Native, World::Wasm];
-}
-
-impl std::fmt::Display for World {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            World::Native => "native",
-            World::Wasm => cargo::WASM_TARGET,
-        })
-    }
-}
 
 /// An example that runs and listens.
 #[derive(Debug)]
@@ -60,26 +38,32 @@ impl Program {
 
     /// Does it on `host`, as a guest.
     pub fn start_on(host: Host, name: &str, world: World, arguments: &[&str]) -> Result<Program> {
-        // A guest gets the address too, so that its arguments are the same in both worlds.
+        // A guest gets the address too, so that its arguments are the same in all worlds.
         let arguments = [&[ANY_PORT], arguments].concat();
         let executable = cargo::example(name, world)?;
         let started = match world {
-            World::Native => start_native(&executable, &arguments),
-            World::Wasm => start_guest(host, &executable, &arguments),
+            World::Native => {
+                System::chosen()?.command(&executable).and_then(|it| start_own(it, &arguments, START_LIMIT))
+            }
+            World::Wasip1 => start_on_listener(host, &executable, &arguments),
+            World::Wasip2 => host
+                .command(&executable, Network::Whole)
+                .and_then(|command| start_own(command, &arguments, guest::START_LIMIT)),
         };
         started.with_context(|| format!("example {name} ({world}) did not say where it listens"))
     }
 }
 
-fn start_native(executable: &Path, arguments: &[&str]) -> Result<Program> {
-    let mut command = System::chosen()?.command(executable)?;
+/// One that makes its listener itself, and says where.
+fn start_own(mut command: Command, arguments: &[&str], limit: Duration) -> Result<Program> {
     command.args(arguments);
     let process = Process::start(command)?;
-    let address = process.wait_for(Stream::Stdout, START_LIMIT, |text| announced(text).next())?;
+    let address = process.wait_for(Stream::Stdout, limit, |text| announced(text).next())?;
     Ok(Program { process, address })
 }
 
-fn start_guest(host: Host, module: &Path, arguments: &[&str]) -> Result<Program> {
+/// A guest that gets its listener from the host.
+fn start_on_listener(host: Host, module: &Path, arguments: &[&str]) -> Result<Program> {
     let guest = Guest::start(host, module, 1, arguments)?;
     Ok(Program { process: guest.process, address: guest.listeners[0] })
 }
@@ -90,7 +74,8 @@ pub fn command(name: &str, world: World, address: &str) -> Result<Command> {
     let executable = cargo::example(name, world)?;
     let mut command = match world {
         World::Native => System::chosen()?.command(&executable)?,
-        World::Wasm => Host::at_hand()?.command(&executable, &[address.to_owned()])?,
+        World::Wasip1 => Host::at_hand()?.command(&executable, Network::Listeners(&[address.to_owned()]))?,
+        World::Wasip2 => Host::at_hand()?.command(&executable, Network::Whole)?,
     };
     command.arg(address);
     Ok(command)

@@ -1,4 +1,4 @@
-//! What the clients of a conversation saw, and how two transcripts compare.
+//! What the clients of a conversation saw, and how transcripts compare.
 
 /// What the clients of one conversation sent and received, in the order of the script.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,12 +12,12 @@ pub struct Transcript {
     pub deviations: Vec<String>,
 }
 
-/// How two transcripts compare.
+/// How transcripts compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// They are the same.
+    /// All are the same.
     Identical {
-        /// How many lines the clients received, in each of the two.
+        /// How many lines the clients received, in each of them.
         lines_received: usize,
     },
     /// They differ.
@@ -27,12 +27,17 @@ pub enum Verdict {
     },
 }
 
-/// Compares two transcripts line by line.
-pub fn compare(left: &Transcript, right: &Transcript) -> Verdict {
-    let length = left.lines.len().max(right.lines.len());
-    let indices: Vec<usize> = (0..length).filter(|&index| left.lines.get(index) != right.lines.get(index)).collect();
+/// Compares transcripts line by line.
+pub fn compare(transcripts: &[&Transcript]) -> Verdict {
+    let length = transcripts.iter().map(|transcript| transcript.lines.len()).max().unwrap_or(0);
+    let is_the_same = |&index: &usize| {
+        let mut lines = transcripts.iter().map(|transcript| transcript.lines.get(index));
+        let first = lines.next();
+        lines.all(|line| Some(line) == first)
+    };
+    let indices: Vec<usize> = (0..length).filter(|index| !is_the_same(index)).collect();
     if indices.is_empty() {
-        Verdict::Identical { lines_received: left.lines_received }
+        Verdict::Identical { lines_received: transcripts.first().map_or(0, |it| it.lines_received) }
     } else {
         Verdict::Different { indices }
     }
@@ -52,10 +57,11 @@ mod tests {
 
     #[test]
     fn the_same_and_not_the_same() {
-        let left = transcript(&["a", "b", "c"]);
-        assert_eq!(compare(&left, &left.clone()), Verdict::Identical { lines_received: 3 });
-        let indices = vec![1, 3];
-        let right = transcript(&["a", "x", "c", "d"]);
-        assert_eq!(compare(&left, &right), Verdict::Different { indices });
+        let first = transcript(&["a", "b", "c"]);
+        assert_eq!(compare(&[&first, &first, &first.clone()]), Verdict::Identical { lines_received: 3 });
+        let (second, third) = (transcript(&["a", "x", "c", "d"]), transcript(&["y", "b", "c"]));
+        assert_eq!(compare(&[&first, &second]), Verdict::Different { indices: vec![1, 3] });
+        assert_eq!(compare(&[&first, &first, &third]), Verdict::Different { indices: vec![0] });
+        assert_eq!(compare(&[&first, &second, &third]), Verdict::Different { indices: vec![0, 1, 3] });
     }
 }
