@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use selectio::{AsyncSocket, Dispatcher, SocketStatus};
 
-use crate::support::{A_WHILE, Client, Log, State, World, test};
+use crate::support::{A_WHILE, Client, Log, State, World, platform, test};
 
 /// So many registered sockets, on each of which a line has arrived. Their read handlers note their index
 /// and then do what `act` says.
@@ -405,7 +405,9 @@ fn a3_close_all_closes_everything() {
     assert_eq!(world.dispatcher.len(), 0);
     assert!(!poll_once(&world));
     assert!(sockets.iter().all(AsyncSocket::is_closed));
+    // A host of preview2 ends the stream before it closes the socket, which then resets it.
+    let end = if platform().name() == "wasip2" { State::Eof } else { State::Reset };
     for client in clients {
-        client.wait_for_state(State::Reset);
+        client.wait_for_state(end);
     }
 }

@@ -30,8 +30,8 @@ fn p17_what_a_world_can_not_do_it_refuses_with_a_remedy_and_what_it_can_it_does(
         ("connection", caps.connect, "looking up a name", nothing(AsyncSocket::connection(&nobody(&world)))),
         ("local_addr", caps.addresses, "local address", nothing(socket.local_addr())),
         ("peer_addr", caps.addresses, "peer's address", nothing(socket.peer_addr())),
-        ("option", caps.options, "socket option", nothing(socket.option(SocketOption::NoDelay))),
-        ("set_option", caps.options, "socket option", socket.set_option(SocketOption::NoDelay, true)),
+        ("option", caps.options, "socket option", nothing(socket.option(SocketOption::KeepAlive))),
+        ("set_option", caps.options, "socket option", socket.set_option(SocketOption::KeepAlive, true)),
         ("backend", name == "native", "waiting with Select", nothing(on_select)),
         ("waker", caps.waker, "waking", Delegate::waker().map(drop)),
     ];

@@ -5,7 +5,7 @@ use std::io;
 use wasip2::io::streams::Error;
 use wasip2::sockets::network::ErrorCode;
 
-use crate::error::{connection_gone, exhausted};
+use crate::error::{connection_gone, exhausted, explained};
 
 /// How a program gets the network.
 const GRANT: &str = "give it the network, by `wasmtime run -S inherit-network program.wasm`, \
@@ -16,44 +16,43 @@ const GRANT: &str = "give it the network, by `wasmtime run -S inherit-network pr
 const GRANT_NAMES: &str = "give it the network, by `wasmtime run -S inherit-network program.wasm`, or \
     `selectio run --allow-names program.wasm`";
 
-/// An error of `operation`, which is named where the code alone says too little.
-pub fn to_error(operation: &str, code: ErrorCode) -> io::Error {
-    use io::ErrorKind;
-
-    let (kind, text) = match code {
-        ErrorCode::WouldBlock => return ErrorKind::WouldBlock.into(),
-        ErrorCode::ConnectionRefused => (ErrorKind::ConnectionRefused, "connection refused"),
-        ErrorCode::ConnectionReset => (ErrorKind::ConnectionReset, "connection reset by peer"),
-        ErrorCode::ConnectionAborted => (ErrorKind::ConnectionAborted, "connection aborted"),
-        ErrorCode::Timeout => (ErrorKind::TimedOut, "connection timed out"),
-        ErrorCode::RemoteUnreachable => (ErrorKind::HostUnreachable, "no route to that address"),
-        ErrorCode::AddressInUse => (ErrorKind::AddrInUse, "address already in use"),
-        ErrorCode::AddressNotBindable => (ErrorKind::AddrNotAvailable, "no address of this machine"),
-        ErrorCode::InvalidArgument => (ErrorKind::InvalidInput, "this value or address can't be used so"),
-        ErrorCode::InvalidState => (ErrorKind::InvalidInput, "the socket is in no state for it"),
-        ErrorCode::NotSupported => (ErrorKind::Unsupported, "this host can't do it"),
-        ErrorCode::OutOfMemory => (ErrorKind::OutOfMemory, "the host is out of memory"),
-        ErrorCode::DatagramTooLarge => (ErrorKind::InvalidInput, "the datagram is too large: send less at a time"),
-        ErrorCode::AccessDenied => return refused(operation, GRANT),
-        ErrorCode::NewSocketLimit => {
-            let text = format!(
-                "{operation}: no socket is left: close some, or let the host allow more (`ulimit -n`, \
-                 `selectio run --max-sockets`)"
-            );
-            return io::Error::new(ErrorKind::QuotaExceeded, text);
+/// The same number, and so the same kind and text, as the standard library has for it on this target.
+pub fn to_error(code: ErrorCode) -> io::Error {
+    let error = io::Error::from_raw_os_error(number(code));
+    match code {
+        ErrorCode::AccessDenied => {
+            explained(format!("the host doesn't let this program use the network so: {GRANT}"), error)
         }
-        other => return io::Error::other(format!("{operation}: the host says {}", other.name())),
-    };
-    io::Error::new(kind, format!("{operation}: {text}"))
+        _ => error,
+    }
 }
 
-fn refused(operation: &str, remedy: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, format!("{operation}: the host doesn't let this program: {remedy}"))
+fn number(code: ErrorCode) -> i32 {
+    match code {
+        ErrorCode::WouldBlock => libc::EAGAIN,
+        ErrorCode::AccessDenied => libc::EACCES,
+        ErrorCode::NotSupported => libc::EOPNOTSUPP,
+        ErrorCode::InvalidArgument | ErrorCode::InvalidState => libc::EINVAL,
+        ErrorCode::OutOfMemory => libc::ENOMEM,
+        ErrorCode::Timeout => libc::ETIMEDOUT,
+        ErrorCode::ConcurrencyConflict => libc::EALREADY,
+        ErrorCode::NewSocketLimit => libc::EMFILE,
+        ErrorCode::AddressNotBindable => libc::EADDRNOTAVAIL,
+        ErrorCode::AddressInUse => libc::EADDRINUSE,
+        ErrorCode::RemoteUnreachable => libc::EHOSTUNREACH,
+        ErrorCode::ConnectionRefused => libc::ECONNREFUSED,
+        ErrorCode::ConnectionReset => libc::ECONNRESET,
+        ErrorCode::ConnectionAborted => libc::ECONNABORTED,
+        ErrorCode::DatagramTooLarge => libc::EMSGSIZE,
+        ErrorCode::NameUnresolvable => libc::ENOENT,
+        ErrorCode::TemporaryResolverFailure | ErrorCode::PermanentResolverFailure => libc::EIO,
+        ErrorCode::NotInProgress | ErrorCode::Unknown => libc::EIO,
+    }
 }
 
 /// Of accept: whether it is about the connection, this program or the listener.
 pub fn of_accept(code: ErrorCode) -> io::Error {
-    let error = to_error("accept", code);
+    let error = to_error(code);
     match code {
         ErrorCode::NewSocketLimit | ErrorCode::OutOfMemory => exhausted(error),
         ErrorCode::ConnectionAborted
@@ -75,35 +74,45 @@ const STREAM_ERRORS: [(&str, ErrorCode); 4] = [
 ];
 
 /// An error of a stream.
-pub fn of_stream(operation: &str, error: &Error) -> io::Error {
-    of_description(operation, &error.to_debug_string())
+pub fn of_stream(error: &Error) -> io::Error {
+    of_description(&error.to_debug_string())
 }
 
-fn of_description(operation: &str, description: &str) -> io::Error {
+fn of_description(description: &str) -> io::Error {
     // Each host writes it in its own way: `ConnectionReset`, `connection-reset`, `Connection reset by peer`.
     let letters: String = description.chars().filter(char::is_ascii_alphabetic).collect();
     let letters = letters.to_ascii_lowercase();
     match STREAM_ERRORS.iter().find(|(words, _)| letters.contains(words)) {
-        Some((_, code)) => to_error(operation, *code),
-        None => io::Error::other(format!("{operation}: the host says {description}")),
+        Some((_, code)) => to_error(*code),
+        None => explained(format!("the host says {description}"), io::Error::from_raw_os_error(libc::EIO)),
     }
+}
+
+/// Sending on a connection that is closed for it, by whichever side.
+pub fn broken_pipe() -> io::Error {
+    io::Error::from_raw_os_error(libc::EPIPE)
+}
+
+pub fn not_connected() -> io::Error {
+    io::Error::from_raw_os_error(libc::ENOTCONN)
 }
 
 /// Of looking up a name.
 pub fn of_lookup(host: &str, code: ErrorCode) -> io::Error {
-    let operation = format!("looking up {host}");
-    let (kind, text) = match code {
-        ErrorCode::AccessDenied => return refused(&operation, GRANT_NAMES),
+    let text = match code {
+        ErrorCode::AccessDenied => format!("the host doesn't let this program look up names: {GRANT_NAMES}"),
         ErrorCode::NameUnresolvable | ErrorCode::InvalidArgument => {
-            (io::ErrorKind::NotFound, "there is no such name: check how it is spelt")
+            format!("there is no host called {host}: check how it is spelt")
         }
-        ErrorCode::TemporaryResolverFailure => {
-            (io::ErrorKind::Other, "the name server doesn't answer: try again later")
-        }
-        ErrorCode::PermanentResolverFailure => (io::ErrorKind::Other, "the name server can't answer"),
-        other => return to_error(&operation, other),
+        ErrorCode::TemporaryResolverFailure => format!("no name server answers about {host}: try again later"),
+        ErrorCode::PermanentResolverFailure => format!("the name server can't answer about {host}"),
+        other => return to_error(other),
     };
-    io::Error::new(kind, format!("{operation}: {text}"))
+    let error = match code {
+        ErrorCode::InvalidArgument => ErrorCode::NameUnresolvable,
+        code => code,
+    };
+    explained(text, io::Error::from_raw_os_error(number(error)))
 }
 
 #[cfg(test)]
@@ -115,14 +124,14 @@ mod tests {
         for text in
             ["ErrorCode { code: 15, name: \"connection-reset\" }", "Os { message: \"Connection reset by peer\" }"]
         {
-            assert_eq!(of_description("recv", text).kind(), io::ErrorKind::ConnectionReset);
+            assert_eq!(of_description(text).kind(), io::ErrorKind::ConnectionReset);
         }
-        assert_eq!(of_description("recv", "who knows").to_string(), "recv: the host says who knows");
+        assert_eq!(of_description("who knows").to_string(), "the host says who knows");
     }
 
     #[test]
     fn a_refusal_says_how_to_allow_it() {
-        let error = to_error("bind", ErrorCode::AccessDenied);
+        let error = to_error(ErrorCode::AccessDenied);
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         for flag in ["-S inherit-network", "--inherit-network", "--allow-tcp"] {
             assert!(error.to_string().contains(flag), "{error}");

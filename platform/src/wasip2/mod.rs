@@ -257,6 +257,6 @@ fn read(input: &Input, buffer: &mut [u8]) -> io::Result<usize> {
             Ok(bytes.len())
         }
         Err(StreamError::Closed) => Ok(0),
-        Err(StreamError::LastOperationFailed(error)) => Err(errors::of_stream("read", &error)),
+        Err(StreamError::LastOperationFailed(error)) => Err(errors::of_stream(&error)),
     }
 }

@@ -22,7 +22,7 @@ pub fn get(resource: &Resource, option: SocketOption) -> io::Result<bool> {
         (_, Kind::Tcp(_) | Kind::Udp(_)) => return refuse(option),
         _ => return Err(not_a_socket("standard input or the signals")),
     };
-    answer.map_err(|code| errors::to_error("option", code))
+    answer.map_err(errors::to_error)
 }
 
 pub fn set(resource: &Resource, option: SocketOption, on: bool) -> io::Result<()> {
@@ -30,9 +30,7 @@ pub fn set(resource: &Resource, option: SocketOption, on: bool) -> io::Result<()
         (SocketOption::AcceptConnections, _) => {
             Err(io::Error::new(io::ErrorKind::InvalidInput, "set_option: a socket accepts by listening: call listen"))
         }
-        (SocketOption::KeepAlive, Kind::Tcp(tcp)) => {
-            tcp.socket.set_keep_alive_enabled(on).map_err(|code| errors::to_error("set_option", code))
-        }
+        (SocketOption::KeepAlive, Kind::Tcp(tcp)) => tcp.socket.set_keep_alive_enabled(on).map_err(errors::to_error),
         (SocketOption::ReuseAddress, Kind::Tcp(_)) if on => Ok(()),
         (_, Kind::Tcp(_) | Kind::Udp(_)) => refuse(option),
         _ => Err(not_a_socket("standard input or the signals")),
@@ -61,7 +59,7 @@ pub fn get_integer(resource: &Resource, option: IntegerOption) -> io::Result<u32
         },
         _ => return Err(not_a_socket("standard input or the signals")),
     };
-    let value = value.map_err(|code| errors::to_error("integer_option", code))?;
+    let value = value.map_err(errors::to_error)?;
     Ok(u32::try_from(value).unwrap_or(u32::MAX))
 }
 
@@ -86,5 +84,5 @@ pub fn set_integer(resource: &Resource, option: IntegerOption, value: u32) -> io
         },
         _ => return Err(not_a_socket("standard input or the signals")),
     };
-    answer.map_err(|code| errors::to_error("set_integer_option", code))
+    answer.map_err(errors::to_error)
 }

@@ -1,6 +1,6 @@
 //! The two directions of a connection.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::{self, IoSlice};
 
 use wasip2::io::poll::Pollable;
@@ -22,18 +22,34 @@ pub struct Stream {
     output: OutputStream,
     /// How reading ended, found out together with bytes: the host tells it once.
     end: RefCell<Option<StreamError>>,
+    /// Nothing was sent yet.
+    is_fresh: Cell<bool>,
 }
 
 impl Stream {
     pub fn new(input: InputStream, output: OutputStream) -> Stream {
-        let end = RefCell::new(None);
-        Stream { readable: OnceCell::new(), writable: OnceCell::new(), input, output, end }
+        Stream {
+            readable: OnceCell::new(),
+            writable: OnceCell::new(),
+            input,
+            output,
+            end: RefCell::new(None),
+            is_fresh: Cell::new(true),
+        }
     }
 
     pub fn pollable(&self, direction: Direction) -> &Pollable {
         match direction {
             Direction::Read => self.readable.get_or_init(|| self.input.subscribe()),
-            Direction::Write => self.writable.get_or_init(|| self.output.subscribe()),
+            Direction::Write => {
+                let writable = self.writable.get_or_init(|| self.output.subscribe());
+                if self.is_fresh.replace(false) {
+                    // The host hears only in a turn of its own that there is room, and a kernel has some for every new
+                    // connection: this is no wait for the peer.
+                    writable.block();
+                }
+                writable
+            }
         }
     }
 
@@ -54,7 +70,7 @@ impl Stream {
                     break;
                 }
                 Err(StreamError::Closed) => return Ok(0),
-                Err(StreamError::LastOperationFailed(error)) => return Err(errors::of_stream("recv", &error)),
+                Err(StreamError::LastOperationFailed(error)) => return Err(errors::of_stream(&error)),
             }
         }
         match length {
@@ -66,7 +82,12 @@ impl Stream {
     /// Sends what the host takes now. It goes on sending by itself what its kernel has no room for, and takes nothing
     /// more until that is done.
     pub fn send(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        let room = self.output.check_write().map_err(sending)?;
+        let mut room = self.output.check_write().map_err(sending)?;
+        if room == 0 && self.is_fresh.get() {
+            self.pollable(Direction::Write);
+            room = self.output.check_write().map_err(sending)?;
+        }
+        self.is_fresh.set(false);
         let room = usize::try_from(room).unwrap_or(usize::MAX);
         if room == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -99,9 +120,7 @@ impl Stream {
 
 fn sending(error: StreamError) -> io::Error {
     match error {
-        StreamError::Closed => {
-            io::Error::new(io::ErrorKind::BrokenPipe, "send: the connection is closed: send nothing more")
-        }
-        StreamError::LastOperationFailed(error) => errors::of_stream("send", &error),
+        StreamError::Closed => errors::broken_pipe(),
+        StreamError::LastOperationFailed(error) => errors::of_stream(&error),
     }
 }

@@ -34,8 +34,11 @@ enum Stage {
         outcome: Pollable,
     },
     Connected(Stream),
-    /// It could not connect, and can't be used any more.
-    Failed,
+    /// It could not connect, and can't be used any more. The error, until somebody has asked for it.
+    Failed {
+        outcome: Pollable,
+        error: Option<io::Error>,
+    },
     /// Its socket was left to [`closing`].
     Closed,
 }
@@ -43,26 +46,24 @@ enum Stage {
 impl Tcp {
     pub fn new(family: IpAddressFamily) -> io::Result<Tcp> {
         closing::sweep();
-        let socket = create_tcp_socket(family).map_err(|code| errors::to_error("making a socket", code))?;
+        let socket = create_tcp_socket(family).map_err(errors::to_error)?;
         Ok(Tcp { stage: RefCell::new(Stage::Idle), socket: Rc::new(socket), family })
     }
 
     pub fn bind(&self, address: SocketAddr) -> io::Result<()> {
-        let failed = |code| errors::to_error("bind", code);
         addresses::with_network(|network| self.socket.start_bind(network, addresses::to_wasi(address)))
-            .map_err(failed)?;
-        finish(&self.socket, || self.socket.finish_bind()).map_err(failed)
+            .map_err(errors::to_error)?;
+        finish(&self.socket, || self.socket.finish_bind()).map_err(errors::to_error)
     }
 
     pub fn listen(&self, backlog: u32) -> io::Result<()> {
-        let failed = |code| errors::to_error("listen", code);
         // The host takes no 0; not every one can say how many it takes.
         let _ = self.socket.set_listen_backlog_size(u64::from(backlog.max(1)));
         if self.local_addr()? == addresses::unspecified(self.family) {
             self.bind(addresses::unspecified(self.family))?;
         }
-        self.socket.start_listen().map_err(failed)?;
-        finish(&self.socket, || self.socket.finish_listen()).map_err(failed)?;
+        self.socket.start_listen().map_err(errors::to_error)?;
+        finish(&self.socket, || self.socket.finish_listen()).map_err(errors::to_error)?;
         self.enter(Stage::Listening { incoming: self.socket.subscribe() });
         Ok(())
     }
@@ -77,20 +78,23 @@ impl Tcp {
     pub fn connect(&self, address: SocketAddr) -> io::Result<Connect> {
         closing::sweep();
         let destination = addresses::to_wasi(addresses::destination(address));
-        addresses::with_network(|network| self.socket.start_connect(network, destination))
-            .map_err(|code| errors::to_error("connect", code))?;
+        addresses::with_network(|network| self.socket.start_connect(network, destination)).map_err(errors::to_error)?;
         self.enter(Stage::Connecting { outcome: self.socket.subscribe() });
-        // A host may do nothing until it is asked.
+        // A host may do nothing until it is asked. How it ended is told when it is asked for, however early that was.
         match self.connect_result() {
-            Ok(()) => Ok(Connect::Done),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Connect::Pending),
-            Err(error) => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                *self.stage.borrow_mut() = Stage::Failed { outcome: self.socket.subscribe(), error: Some(error) };
+            }
+            _ => {}
         }
+        Ok(Connect::Pending)
     }
 
     pub fn connect_result(&self) -> io::Result<()> {
-        if !matches!(*self.stage.borrow(), Stage::Connecting { .. }) {
-            return Ok(());
+        match &mut *self.stage.borrow_mut() {
+            Stage::Connecting { .. } => {}
+            Stage::Failed { error, .. } => return error.take().map_or(Ok(()), Err),
+            _ => return Ok(()),
         }
         match self.socket.finish_connect() {
             Ok((input, output)) => {
@@ -99,8 +103,8 @@ impl Tcp {
             }
             Err(ErrorCode::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(code) => {
-                self.enter(Stage::Failed);
-                Err(errors::to_error("connect", code))
+                self.enter(Stage::Failed { outcome: self.socket.subscribe(), error: None });
+                Err(errors::to_error(code))
             }
         }
     }
@@ -112,11 +116,11 @@ impl Tcp {
     }
 
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.with_stream("recv", |stream| stream.recv(buffer))
+        self.with_stream(|stream| stream.recv(buffer))
     }
 
     pub fn send(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.with_stream("send", |stream| stream.send(buffers))
+        self.with_stream(|stream| stream.send(buffers))
     }
 
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
@@ -125,13 +129,13 @@ impl Tcp {
             Shutdown::Write => ShutdownType::Send,
             Shutdown::Both => ShutdownType::Both,
         };
-        self.with_stream("shutdown", |_| self.socket.shutdown(how).map_err(|code| errors::to_error("shutdown", code)))
+        self.with_stream(|_| self.socket.shutdown(how).map_err(errors::to_error))
     }
 
-    fn with_stream<T>(&self, operation: &str, call: impl FnOnce(&Stream) -> io::Result<T>) -> io::Result<T> {
+    fn with_stream<T>(&self, call: impl FnOnce(&Stream) -> io::Result<T>) -> io::Result<T> {
         match &*self.stage.borrow() {
             Stage::Connected(stream) => call(stream),
-            _ => Err(not_connected(operation)),
+            _ => Err(errors::not_connected()),
         }
     }
 
@@ -140,15 +144,15 @@ impl Tcp {
             Ok(address) => Ok(addresses::from_wasi(address)),
             // It has none yet.
             Err(ErrorCode::InvalidState) => Ok(addresses::unspecified(self.family)),
-            Err(code) => Err(errors::to_error("local_addr", code)),
+            Err(code) => Err(errors::to_error(code)),
         }
     }
 
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         match self.socket.remote_address() {
             Ok(address) => Ok(addresses::from_wasi(address)),
-            Err(ErrorCode::InvalidState) => Err(not_connected("peer_addr")),
-            Err(code) => Err(errors::to_error("peer_addr", code)),
+            Err(ErrorCode::InvalidState) => Err(errors::not_connected()),
+            Err(code) => Err(errors::to_error(code)),
         }
     }
 
@@ -156,7 +160,7 @@ impl Tcp {
     pub fn pollable(&self, direction: Direction) -> Option<u32> {
         match (&*self.stage.borrow(), direction) {
             (Stage::Listening { incoming }, Direction::Read) => Some(incoming.handle()),
-            (Stage::Connecting { outcome }, Direction::Write) => Some(outcome.handle()),
+            (Stage::Connecting { outcome } | Stage::Failed { outcome, .. }, Direction::Write) => Some(outcome.handle()),
             (Stage::Connected(stream), direction) => Some(stream.pollable(direction).handle()),
             _ => None,
         }
@@ -171,10 +175,6 @@ impl Drop for Tcp {
             closing::keep(stream, self.socket.clone());
         }
     }
-}
-
-fn not_connected(operation: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, format!("{operation}: the socket is not connected"))
 }
 
 /// The second half of what every host does at once, although it may take its time.

@@ -29,20 +29,28 @@ struct Streams {
     outgoing: OutgoingDatagramStream,
 }
 
+impl Streams {
+    fn pollable(&self, direction: Direction) -> &Pollable {
+        match direction {
+            Direction::Read => self.readable.get_or_init(|| self.incoming.subscribe()),
+            Direction::Write => self.writable.get_or_init(|| self.outgoing.subscribe()),
+        }
+    }
+}
+
 impl Udp {
     pub fn new(family: IpAddressFamily) -> io::Result<Udp> {
-        let socket = create_udp_socket(family).map_err(|code| errors::to_error("making a socket", code))?;
+        let socket = create_udp_socket(family).map_err(errors::to_error)?;
         Ok(Udp { streams: RefCell::new(None), socket, family })
     }
 
     pub fn bind(&self, address: SocketAddr) -> io::Result<()> {
-        let failed = |code| errors::to_error("bind", code);
         addresses::with_network(|network| self.socket.start_bind(network, addresses::to_wasi(address)))
-            .map_err(failed)?;
+            .map_err(errors::to_error)?;
         loop {
             match self.socket.finish_bind() {
                 Err(ErrorCode::WouldBlock) => self.socket.subscribe().block(),
-                done => break done.map_err(failed)?,
+                done => break done.map_err(errors::to_error)?,
             }
         }
         self.open(None)
@@ -59,7 +67,7 @@ impl Udp {
         let mut streams = self.streams.borrow_mut();
         *streams = None;
         let opened = self.socket.stream(peer.map(addresses::to_wasi));
-        let (incoming, outgoing) = opened.map_err(|code| errors::to_error("connect", code))?;
+        let (incoming, outgoing) = opened.map_err(errors::to_error)?;
         resource::note_change();
         *streams = Some(Streams { readable: OnceCell::new(), writable: OnceCell::new(), incoming, outgoing });
         Ok(())
@@ -77,7 +85,7 @@ impl Udp {
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let streams = self.streams.borrow();
         let Some(streams) = &*streams else { return Err(io::ErrorKind::WouldBlock.into()) };
-        let received = streams.incoming.receive(1).map_err(|code| errors::to_error("recv", code))?;
+        let received = streams.incoming.receive(1).map_err(errors::to_error)?;
         let Some(datagram) = received.first() else { return Err(io::ErrorKind::WouldBlock.into()) };
         let length = datagram.data.len().min(buffer.len());
         buffer[..length].copy_from_slice(&datagram.data[..length]);
@@ -90,16 +98,20 @@ impl Udp {
             self.ensure_bound()?;
         }
         let streams = self.streams.borrow();
-        let Some(streams) = &*streams else { return Err(io::ErrorKind::NotConnected.into()) };
+        let Some(streams) = &*streams else { return Err(errors::not_connected()) };
         let failed = |code| match code {
-            ErrorCode::InvalidArgument if to.is_none() => {
-                io::Error::new(io::ErrorKind::NotConnected, "send: the socket has no peer: connect it, or use send_to")
-            }
-            code => errors::to_error("send", code),
+            ErrorCode::InvalidArgument if to.is_none() => errors::not_connected(),
+            code => errors::to_error(code),
         };
         let length = data.len();
         if streams.outgoing.check_send().map_err(failed)? == 0 {
-            return Err(io::ErrorKind::WouldBlock.into());
+            // The one before is still on its way out of the host, which takes one at a time: a new socket hears only in a
+            // turn of the host's own that it can send at all, and so does one that has sent a hundred since the last wait.
+            // No peer has a part in this wait.
+            streams.pollable(Direction::Write).block();
+            if streams.outgoing.check_send().map_err(failed)? == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
         }
         let remote_address = to.map(|address| addresses::to_wasi(addresses::destination(address)));
         match streams.outgoing.send(&[OutgoingDatagram { data, remote_address }]).map_err(failed)? {
@@ -112,25 +124,20 @@ impl Udp {
         match self.socket.local_address() {
             Ok(address) => Ok(addresses::from_wasi(address)),
             Err(ErrorCode::InvalidState) => Ok(addresses::unspecified(self.family)),
-            Err(code) => Err(errors::to_error("local_addr", code)),
+            Err(code) => Err(errors::to_error(code)),
         }
     }
 
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         match self.socket.remote_address() {
             Ok(address) => Ok(addresses::from_wasi(address)),
-            Err(ErrorCode::InvalidState) => Err(io::ErrorKind::NotConnected.into()),
-            Err(code) => Err(errors::to_error("peer_addr", code)),
+            Err(ErrorCode::InvalidState) => Err(errors::not_connected()),
+            Err(code) => Err(errors::to_error(code)),
         }
     }
 
     pub fn pollable(&self, direction: Direction) -> Option<u32> {
         let streams = self.streams.borrow();
-        let streams = streams.as_ref()?;
-        let pollable = match direction {
-            Direction::Read => streams.readable.get_or_init(|| streams.incoming.subscribe()),
-            Direction::Write => streams.writable.get_or_init(|| streams.outgoing.subscribe()),
-        };
-        Some(pollable.handle())
+        streams.as_ref().map(|streams| streams.pollable(direction).handle())
     }
 }

@@ -78,7 +78,10 @@ impl Control {
         while !rest.is_empty() {
             match self.platform.send(&self.socket, &[IoSlice::new(rest)]) {
                 Ok(sent) => rest = &rest[sent..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let has_room = self.platform.wait(&self.socket, Interest::WRITE, Some(PATIENCE));
+                    assert!(has_room.expect("waiting works"), "the peer takes requests");
+                }
                 Err(error) => panic!("the peer takes {request:?}: {error}"),
             }
         }
