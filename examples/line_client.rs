@@ -14,7 +14,7 @@ use selectio::{AsyncSocket, Delegate, Dispatcher, MainError, Shutdown};
 
 const USAGE: &str = "usage: line_client HOST:PORT\n
 Connects to HOST:PORT, sends the lines of standard input, and prints the lines that come back. Ends when
-the server does. As WebAssembly it takes the connection that the host made.";
+the server does. A preview1 guest takes the connection that its host made.";
 
 fn main() -> Result<(), MainError> {
     let dispatcher = Dispatcher::new()?;
