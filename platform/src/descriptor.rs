@@ -3,12 +3,17 @@
 #[cfg(any(unix, windows))]
 use std::any::Any;
 use std::io;
-#[cfg(any(unix, target_os = "wasi"))]
+#[cfg(any(unix, all(target_os = "wasi", target_env = "p1")))]
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[cfg(windows)]
 use std::os::windows::io::{AsSocket, BorrowedSocket as BorrowedFd, OwnedSocket as OwnedFd};
 
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+use std::rc::Rc;
+
 use crate::sim::{Handle, Network, other_world};
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+use crate::wasip2::Resource;
 
 /// An open socket, pipe or file of this platform, or of a simulated network.
 ///
@@ -21,7 +26,7 @@ pub struct Descriptor(World);
 
 #[derive(Debug)]
 enum World {
-    #[cfg(any(unix, windows, target_os = "wasi"))]
+    #[cfg(any(unix, windows, all(target_os = "wasi", target_env = "p1")))]
     Kernel(OwnedFd),
     /// The guard goes first: what it undoes is about the descriptor.
     #[cfg(any(unix, windows))]
@@ -30,8 +35,10 @@ enum World {
         fd: OwnedFd,
     },
     /// The process has it for ever: dropping this closes nothing.
-    #[cfg(target_os = "wasi")]
+    #[cfg(all(target_os = "wasi", target_env = "p1"))]
     Kept(BorrowedFd<'static>),
+    #[cfg(all(target_os = "wasi", target_env = "p2"))]
+    Resource(Rc<Resource>),
     Simulation(Handle),
 }
 
@@ -46,7 +53,7 @@ impl Descriptor {
         Descriptor(World::Guarded { _guard: Box::new(guard), fd })
     }
 
-    #[cfg(target_os = "wasi")]
+    #[cfg(all(target_os = "wasi", target_env = "p1"))]
     pub(crate) fn kept(fd: BorrowedFd<'static>) -> Descriptor {
         Descriptor(World::Kept(fd))
     }
@@ -68,14 +75,26 @@ impl Descriptor {
     ///
     /// # Errors
     /// `InvalidInput` when it is of a simulated network.
-    #[cfg(any(unix, windows, target_os = "wasi"))]
+    #[cfg(any(unix, windows, all(target_os = "wasi", target_env = "p1")))]
     pub fn fd(&self) -> io::Result<BorrowedFd<'_>> {
         match &self.0 {
             World::Kernel(fd) => Ok(borrow(fd)),
             #[cfg(any(unix, windows))]
             World::Guarded { fd, .. } => Ok(borrow(fd)),
-            #[cfg(target_os = "wasi")]
+            #[cfg(all(target_os = "wasi", target_env = "p1"))]
             World::Kept(fd) => Ok(*fd),
+            World::Simulation(_) => Err(other_world("real")),
+        }
+    }
+
+    /// What the host has for it.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is of a simulated network.
+    #[cfg(all(target_os = "wasi", target_env = "p2"))]
+    pub(crate) fn resource(&self) -> io::Result<&Rc<Resource>> {
+        match &self.0 {
+            World::Resource(resource) => Ok(resource),
             World::Simulation(_) => Err(other_world("real")),
         }
     }
@@ -92,20 +111,20 @@ impl Descriptor {
     ///
     /// # Errors
     /// `InvalidInput` when it is of a simulated network.
-    #[cfg(any(unix, windows, target_os = "wasi"))]
+    #[cfg(any(unix, windows, all(target_os = "wasi", target_env = "p1")))]
     pub(crate) fn into_closable(self) -> io::Result<Option<OwnedFd>> {
         match self.0 {
             World::Kernel(fd) => Ok(Some(fd)),
             #[cfg(any(unix, windows))]
             World::Guarded { fd, .. } => Ok(Some(fd)),
-            #[cfg(target_os = "wasi")]
+            #[cfg(all(target_os = "wasi", target_env = "p1"))]
             World::Kept(_) => Ok(None),
             World::Simulation(_) => Err(other_world("real")),
         }
     }
 }
 
-#[cfg(any(unix, target_os = "wasi"))]
+#[cfg(any(unix, all(target_os = "wasi", target_env = "p1")))]
 fn borrow(fd: &OwnedFd) -> BorrowedFd<'_> {
     fd.as_fd()
 }
@@ -115,14 +134,14 @@ fn borrow(socket: &OwnedFd) -> BorrowedFd<'_> {
     socket.as_socket()
 }
 
-#[cfg(any(unix, windows, target_os = "wasi"))]
+#[cfg(any(unix, windows, all(target_os = "wasi", target_env = "p1")))]
 impl From<OwnedFd> for Descriptor {
     fn from(fd: OwnedFd) -> Descriptor {
         Descriptor(World::Kernel(fd))
     }
 }
 
-#[cfg(any(unix, windows, target_os = "wasi"))]
+#[cfg(any(unix, windows, all(target_os = "wasi", target_env = "p1")))]
 impl TryFrom<Descriptor> for OwnedFd {
     type Error = io::Error;
 
@@ -138,6 +157,25 @@ impl TryFrom<Descriptor> for OwnedFd {
                 "this descriptor (of the signals, or standard input) can't be given away, because its end is the \
                  platform's affair: borrow it with `fd`, and duplicate that where the target can",
             )),
+        }
+    }
+}
+
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+impl From<Resource> for Descriptor {
+    fn from(resource: Resource) -> Descriptor {
+        Descriptor(World::Resource(Rc::new(resource)))
+    }
+}
+
+/// Whoever still waits for it has to hear that it is gone.
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+impl Drop for World {
+    fn drop(&mut self) {
+        if let World::Resource(resource) = self
+            && Rc::strong_count(resource) > 1
+        {
+            resource.close();
         }
     }
 }

@@ -6,6 +6,7 @@
 //! | unix | `native/` | `epoll(7)` on Linux, elsewhere `select(2)`, then kqueue or event ports | the program, or socket activation (`LISTEN_FDS`) |
 //! | Windows | `native/` | Winsock's `select` | the program |
 //! | wasm32-wasip1 | `wasip1/` | `poll_oneoff` | the host: preopened listeners and streams |
+//! | wasm32-wasip2 | `wasip2/` | `wasi:io/poll` | the program, as far as the host grants it the network |
 //! | wasm32-unknown-unknown | `sim/` | a virtual clock | a network in memory |
 //!
 //! On every target a thread can [enter](sim::Network::enter) a simulated network, which is then its platform.
@@ -42,11 +43,12 @@
 pub mod change_note;
 mod descriptor;
 mod error;
-#[cfg(any(unix, windows, target_os = "wasi"))]
+#[cfg(any(unix, windows, all(target_os = "wasi", target_env = "p1")))]
 mod interop;
 mod number_map;
-#[cfg(any(unix, windows, target_os = "wasi"))]
+#[cfg(any(unix, windows, all(target_os = "wasi", target_env = "p1")))]
 mod preopens;
+pub mod reserved_instants;
 pub mod sim;
 mod types;
 
@@ -79,6 +81,12 @@ cfg_if::cfg_if! {
         fn of_target() -> Rc<dyn Platform> {
             Rc::new(wasip1::Wasip1)
         }
+    } else if #[cfg(all(target_os = "wasi", target_env = "p2"))] {
+        mod wasip2;
+
+        fn of_target() -> Rc<dyn Platform> {
+            Rc::new(wasip2::Wasip2)
+        }
     } else if #[cfg(all(target_family = "wasm", target_os = "unknown"))] {
         /// The target has no sockets: its threads are in a network from their first call on.
         fn of_target() -> Rc<dyn Platform> {
@@ -87,7 +95,9 @@ cfg_if::cfg_if! {
             Rc::new(network)
         }
     } else {
-        compile_error!("selectio runs on unix, on Windows, on wasm32-wasip1 and, simulated, on wasm32-unknown-unknown");
+        compile_error!(
+            "selectio runs on unix, on Windows, on wasm32-wasip1 and -wasip2, and, simulated, on wasm32-unknown-unknown"
+        );
     }
 }
 
@@ -106,7 +116,7 @@ pub fn this_target() -> Rc<dyn Platform> {
 /// What a world can't do answers [`Unsupported`](io::ErrorKind::Unsupported) with the operation, the
 /// platform and a remedy in its text; [`Platform::caps`] says so beforehand.
 pub trait Platform {
-    /// The name of this world in messages: `native`, `wasip1`, `simulation`.
+    /// The name of this world in messages: `native`, `wasip1`, `wasip2`, `simulation`.
     fn name(&self) -> &'static str;
 
     /// What this world can do.

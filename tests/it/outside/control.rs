@@ -4,6 +4,8 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use selectio_platform::{Descriptor, Interest, Platform, this_target};
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+use selectio_platform::{Domain, Type};
 
 use crate::support::PATIENCE;
 
@@ -26,8 +28,27 @@ pub fn open() -> Control {
     Control::new(socket.into())
 }
 
-/// A guest's peer is whoever runs the tests: it connects to the second listener.
-#[cfg(target_os = "wasi")]
+/// The peer of a guest is whoever runs the tests. A component is told where it listens.
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+pub fn open() -> Control {
+    let address = std::env::var("SELECTIO_TEST_PEER").expect("whoever runs the tests says where the peer is");
+    let address: std::net::SocketAddr = address.parse().expect("an address");
+    let platform = this_target();
+    let socket = platform.socket(Domain::Ipv4, Type::Stream, None).expect("a socket");
+    platform.connect(&socket, &address.into()).expect("connecting starts");
+    let connected = || match platform.connect_result(&socket) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        result => {
+            result.expect("the peer listens");
+            Some(())
+        }
+    };
+    crate::support::wait_until("the peer accepts", connected);
+    Control::new(socket)
+}
+
+/// The peer of a preview1 guest connects to its second listener.
+#[cfg(all(target_os = "wasi", target_env = "p1"))]
 pub fn open() -> Control {
     let platform = this_target();
     let mut listeners = 0;

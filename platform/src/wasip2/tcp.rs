@@ -1,0 +1,188 @@
+//! A stream over the internet, or its listener.
+//!
+//! The host has a socket, and once that is connected two streams of bytes. What is waited for is a pollable of the socket
+//! or of a stream; it is made when it is first waited for, and kept.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use wasip2::io::poll::Pollable;
+use wasip2::sockets::network::{ErrorCode, IpAddressFamily};
+use wasip2::sockets::tcp::{ShutdownType, TcpSocket};
+use wasip2::sockets::tcp_create_socket::create_tcp_socket;
+
+use super::resource::{self, Direction};
+use super::stream::Stream;
+use super::{addresses, closing, errors};
+use crate::{Connect, Shutdown};
+
+pub struct Tcp {
+    /// Before the socket: what was made of it has to go first.
+    stage: RefCell<Stage>,
+    pub socket: Rc<TcpSocket>,
+    pub family: IpAddressFamily,
+}
+
+enum Stage {
+    Idle,
+    Listening {
+        incoming: Pollable,
+    },
+    Connecting {
+        outcome: Pollable,
+    },
+    Connected(Stream),
+    /// It could not connect, and can't be used any more.
+    Failed,
+    /// Its socket was left to [`closing`].
+    Closed,
+}
+
+impl Tcp {
+    pub fn new(family: IpAddressFamily) -> io::Result<Tcp> {
+        closing::sweep();
+        let socket = create_tcp_socket(family).map_err(|code| errors::to_error("making a socket", code))?;
+        Ok(Tcp { stage: RefCell::new(Stage::Idle), socket: Rc::new(socket), family })
+    }
+
+    pub fn bind(&self, address: SocketAddr) -> io::Result<()> {
+        let failed = |code| errors::to_error("bind", code);
+        addresses::with_network(|network| self.socket.start_bind(network, addresses::to_wasi(address)))
+            .map_err(failed)?;
+        finish(&self.socket, || self.socket.finish_bind()).map_err(failed)
+    }
+
+    pub fn listen(&self, backlog: u32) -> io::Result<()> {
+        let failed = |code| errors::to_error("listen", code);
+        // The host takes no 0; not every one can say how many it takes.
+        let _ = self.socket.set_listen_backlog_size(u64::from(backlog.max(1)));
+        if self.local_addr()? == addresses::unspecified(self.family) {
+            self.bind(addresses::unspecified(self.family))?;
+        }
+        self.socket.start_listen().map_err(failed)?;
+        finish(&self.socket, || self.socket.finish_listen()).map_err(failed)?;
+        self.enter(Stage::Listening { incoming: self.socket.subscribe() });
+        Ok(())
+    }
+
+    pub fn accept(&self) -> io::Result<(Tcp, Option<SocketAddr>)> {
+        let (socket, input, output) = self.socket.accept().map_err(errors::of_accept)?;
+        let peer = socket.remote_address().ok().map(addresses::from_wasi);
+        let stage = Stage::Connected(Stream::new(input, output));
+        Ok((Tcp { stage: RefCell::new(stage), socket: Rc::new(socket), family: self.family }, peer))
+    }
+
+    pub fn connect(&self, address: SocketAddr) -> io::Result<Connect> {
+        closing::sweep();
+        let destination = addresses::to_wasi(addresses::destination(address));
+        addresses::with_network(|network| self.socket.start_connect(network, destination))
+            .map_err(|code| errors::to_error("connect", code))?;
+        self.enter(Stage::Connecting { outcome: self.socket.subscribe() });
+        // A host may do nothing until it is asked.
+        match self.connect_result() {
+            Ok(()) => Ok(Connect::Done),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Connect::Pending),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub fn connect_result(&self) -> io::Result<()> {
+        if !matches!(*self.stage.borrow(), Stage::Connecting { .. }) {
+            return Ok(());
+        }
+        match self.socket.finish_connect() {
+            Ok((input, output)) => {
+                self.enter(Stage::Connected(Stream::new(input, output)));
+                Ok(())
+            }
+            Err(ErrorCode::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(code) => {
+                self.enter(Stage::Failed);
+                Err(errors::to_error("connect", code))
+            }
+        }
+    }
+
+    /// From now on it is something else that is waited for.
+    fn enter(&self, stage: Stage) {
+        *self.stage.borrow_mut() = stage;
+        resource::note_change();
+    }
+
+    pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.with_stream("recv", |stream| stream.recv(buffer))
+    }
+
+    pub fn send(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.with_stream("send", |stream| stream.send(buffers))
+    }
+
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        let how = match how {
+            Shutdown::Read => ShutdownType::Receive,
+            Shutdown::Write => ShutdownType::Send,
+            Shutdown::Both => ShutdownType::Both,
+        };
+        self.with_stream("shutdown", |_| self.socket.shutdown(how).map_err(|code| errors::to_error("shutdown", code)))
+    }
+
+    fn with_stream<T>(&self, operation: &str, call: impl FnOnce(&Stream) -> io::Result<T>) -> io::Result<T> {
+        match &*self.stage.borrow() {
+            Stage::Connected(stream) => call(stream),
+            _ => Err(not_connected(operation)),
+        }
+    }
+
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self.socket.local_address() {
+            Ok(address) => Ok(addresses::from_wasi(address)),
+            // It has none yet.
+            Err(ErrorCode::InvalidState) => Ok(addresses::unspecified(self.family)),
+            Err(code) => Err(errors::to_error("local_addr", code)),
+        }
+    }
+
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self.socket.remote_address() {
+            Ok(address) => Ok(addresses::from_wasi(address)),
+            Err(ErrorCode::InvalidState) => Err(not_connected("peer_addr")),
+            Err(code) => Err(errors::to_error("peer_addr", code)),
+        }
+    }
+
+    /// What to wait for in this direction; a listener is never ready for writing.
+    pub fn pollable(&self, direction: Direction) -> Option<u32> {
+        match (&*self.stage.borrow(), direction) {
+            (Stage::Listening { incoming }, Direction::Read) => Some(incoming.handle()),
+            (Stage::Connecting { outcome }, Direction::Write) => Some(outcome.handle()),
+            (Stage::Connected(stream), direction) => Some(stream.pollable(direction).handle()),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        if let Stage::Connected(stream) = std::mem::replace(self.stage.get_mut(), Stage::Closed)
+            && stream.has_unsent()
+        {
+            closing::keep(stream, self.socket.clone());
+        }
+    }
+}
+
+fn not_connected(operation: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, format!("{operation}: the socket is not connected"))
+}
+
+/// The second half of what every host does at once, although it may take its time.
+fn finish(socket: &TcpSocket, half: impl Fn() -> Result<(), ErrorCode>) -> Result<(), ErrorCode> {
+    loop {
+        match half() {
+            Err(ErrorCode::WouldBlock) => socket.subscribe().block(),
+            done => return done,
+        }
+    }
+}
