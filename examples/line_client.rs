@@ -2,7 +2,8 @@
 //!
 //! ```sh
 //! cargo run --example echo -- 127.0.0.1:7000 &
-//! cargo run --example line_client -- 127.0.0.1:7000      # native
+//! cargo run --example line_client -- 127.0.0.1:7000                          # native
+//! cargo run --target wasm32-wasip2 --example line_client -- 127.0.0.1:7000   # WebAssembly that connects itself
 //!
 //! cargo build --target wasm32-wasip1 --example line_client
 //! selectio run --tcpconnect 127.0.0.1:7000 target/wasm32-wasip1/debug/examples/line_client.wasm 127.0.0.1:7000
