@@ -13,7 +13,8 @@ use selectio::{AsyncSocket, Dispatcher, Line, MainError, ReadLine};
 
 const USAGE: &str = "usage: chat [HOST:PORT]\n
 A chat room. The first line that a client sends is its name; an empty line asks who is here, /quit leaves.
-Listens on HOST:PORT, 127.0.0.1:7000 unless given; as WebAssembly on the socket that the host passes.";
+Listens on HOST:PORT, 127.0.0.1:7000 unless given; a preview1 guest listens on the socket that
+its host passes.";
 
 /// Who has said their name, in the order of joining.
 #[derive(Clone, Default)]

@@ -2,7 +2,8 @@
 //!
 //! ```sh
 //! cargo run --example echo -- 127.0.0.1:7000                          # native
-//! cargo run --target wasm32-wasip1 --example echo -- 127.0.0.1:7000   # WebAssembly
+//! cargo run --target wasm32-wasip1 --example echo -- 127.0.0.1:7000   # WebAssembly, on a socket of the host
+//! cargo run --target wasm32-wasip2 --example echo -- 127.0.0.1:7000   # WebAssembly, on one of its own
 //! nc 127.0.0.1 7000
 //! ```
 
@@ -10,7 +11,7 @@ use selectio::{AsyncSocket, Dispatcher, MainError};
 
 const USAGE: &str = "usage: echo [HOST:PORT]\n
 Sends every line that a client sends back to it. Listens on HOST:PORT or the path of a Unix socket,
-127.0.0.1:7000 unless given; as WebAssembly on the socket that the host passes.";
+127.0.0.1:7000 unless given; a preview1 guest listens on the socket that its host passes.";
 
 fn main() -> Result<(), MainError> {
     let dispatcher = Dispatcher::new()?;

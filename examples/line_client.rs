@@ -2,7 +2,8 @@
 //!
 //! ```sh
 //! cargo run --example echo -- 127.0.0.1:7000 &
-//! cargo run --example line_client -- 127.0.0.1:7000      # native
+//! cargo run --example line_client -- 127.0.0.1:7000                          # native
+//! cargo run --target wasm32-wasip2 --example line_client -- 127.0.0.1:7000   # WebAssembly that connects itself
 //!
 //! cargo build --target wasm32-wasip1 --example line_client
 //! selectio run --tcpconnect 127.0.0.1:7000 target/wasm32-wasip1/debug/examples/line_client.wasm 127.0.0.1:7000
@@ -14,7 +15,7 @@ use selectio::{AsyncSocket, Delegate, Dispatcher, MainError, Shutdown};
 
 const USAGE: &str = "usage: line_client HOST:PORT\n
 Connects to HOST:PORT, sends the lines of standard input, and prints the lines that come back. Ends when
-the server does. As WebAssembly it takes the connection that the host made.";
+the server does. A preview1 guest takes the connection that its host made.";
 
 fn main() -> Result<(), MainError> {
     let dispatcher = Dispatcher::new()?;

@@ -6,7 +6,7 @@
 //! nc 127.0.0.1 7000
 //! ```
 //!
-//! As WebAssembly the host connects, so there is one client for each `--tcpconnect`:
+//! For a preview1 guest the host connects, so there is one client for each `--tcpconnect`:
 //!
 //! ```sh
 //! selectio run --tcplisten 127.0.0.1:7000 --tcpconnect 127.0.0.1:8000 proxy.wasm 127.0.0.1:7000 127.0.0.1:8000
@@ -16,7 +16,7 @@ use selectio::{AsyncSocket, Delegate, Dispatcher, MainError, pipe};
 
 const USAGE: &str = "usage: proxy [LISTEN [TARGET]]\n
 Passes every connection to LISTEN, 127.0.0.1:7000 unless given, on to TARGET, 127.0.0.1:8000 unless given.
-Both are HOST:PORT or the path of a Unix socket; as WebAssembly they are sockets that the host passes. Ctrl-C
+Both are HOST:PORT or the path of a Unix socket; to a preview1 guest its host passes both. Ctrl-C
 ends it when the connections are done, a second one at once.";
 
 fn main() -> Result<(), MainError> {

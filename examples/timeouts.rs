@@ -11,8 +11,8 @@ use selectio::{AsyncSocket, Dispatcher, MainError};
 
 const USAGE: &str = "usage: timeouts [HOST:PORT [SECONDS]]\n
 Sends every line that a client sends back to it, and says goodbye to clients that are silent for SECONDS,
-30 unless given. Listens on HOST:PORT, 127.0.0.1:7000 unless given; as WebAssembly on the socket that the
-host passes.";
+30 unless given. Listens on HOST:PORT, 127.0.0.1:7000 unless given; a preview1 guest listens on the
+socket that its host passes.";
 
 fn main() -> Result<(), MainError> {
     let (address, patience) = command_line();

@@ -47,6 +47,20 @@ pub enum Error {
         /// Why it can't be had, and what to do.
         reason: String,
     },
+    /// What is granted of the network can't be read, or a name in it can't be looked up.
+    Grant {
+        /// What was asked for.
+        asked: String,
+        /// Why it can't be had, and what to write instead.
+        reason: String,
+    },
+    /// The program is of a kind that something that it was given can't be had with.
+    WrongKind {
+        /// The program's name.
+        name: String,
+        /// What it was given, and what to do instead.
+        reason: String,
+    },
     /// The settings of [`HostBuilder::engine_config`](crate::HostBuilder::engine_config) can't be had.
     EngineConfig {
         /// Wasmtime's reason.
@@ -134,7 +148,11 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Trap { .. } | Error::MemoryLimit { .. } | Error::FuelLimit { .. } => 134,
-            Error::EngineConfig { .. } | Error::Invoke { .. } | Error::Environment { .. } => 2,
+            Error::EngineConfig { .. }
+            | Error::Environment { .. }
+            | Error::Grant { .. }
+            | Error::Invoke { .. }
+            | Error::WrongKind { .. } => 2,
             Error::TimeLimit { .. } => 124,
             Error::Stopped => 143,
             _ => 1,
@@ -163,6 +181,8 @@ impl fmt::Display for Error {
             ),
             Error::NotStarted { name, reason } => write!(f, "can't start {name}: {reason}"),
             Error::Preopen { asked, reason } => write!(f, "can't open {asked}: {reason}"),
+            Error::Grant { asked, reason } => write!(f, "can't allow {asked}: {reason}"),
+            Error::WrongKind { name, reason } => write!(f, "can't run {name} so: {reason}"),
             Error::EngineConfig { reason } => write!(f, "Wasmtime can't be set so: {reason}"),
             Error::Invoke { name, function, reason } => write!(f, "can't call {function} in {name}: {reason}"),
             Error::Environment { key } => write!(

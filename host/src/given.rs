@@ -1,6 +1,7 @@
 //! What a guest is given beside its code.
 
 use crate::limits::Limits;
+use crate::network::Access;
 use crate::profile::GuestProfile;
 use crate::shutdown::ShutdownRequest;
 use crate::stdio::Output;
@@ -31,6 +32,8 @@ pub(crate) struct Given {
     pub(crate) shutdown: Option<ShutdownRequest>,
     pub(crate) stop: Option<StopHandle>,
     pub(crate) trace: Option<Trace>,
+    /// What a component may do in the network.
+    pub(crate) network: Arc<Access>,
     pub(crate) watchers: Watchers,
     /// What is more than 1 is started beside the first.
     pub(crate) further_workers: usize,

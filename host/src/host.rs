@@ -4,7 +4,7 @@ use crate::counters::Statistics;
 use crate::error::Error;
 use crate::given::Given;
 use crate::preopen::Preopen;
-use crate::program::Program;
+use crate::runnable::Runnable;
 use crate::start::Starter;
 use crate::workers::Workers;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ const FIRST_FD: usize = 3;
 /// A program that is ready to run.
 pub struct Host {
     given: Given,
-    program: Program,
+    program: Runnable,
     preopens: Vec<Preopen>,
     statistics: Statistics,
 }
 
 impl Host {
-    pub(crate) fn new(given: Given, program: Program, preopens: Vec<Preopen>) -> Host {
+    pub(crate) fn new(given: Given, program: Runnable, preopens: Vec<Preopen>) -> Host {
         let statistics = Statistics::of(given.workers());
         Host { given, program, preopens, statistics }
     }

@@ -16,6 +16,9 @@ pub(crate) struct Limits {
     pub(crate) instances: Option<usize>,
     /// Growing beyond a limit is a trap, in place of an answer.
     pub(crate) traps_on_grow_failure: bool,
+    /// How many resources of the host a component may have, and how many handles of them.
+    pub(crate) resources: Option<usize>,
+    pub(crate) handles: Option<usize>,
     /// How many sockets the guest may have open.
     pub(crate) sockets: Option<usize>,
     /// How long the guest may run.

@@ -1,4 +1,4 @@
-//! The command `selectio`: runs WASI preview1 programs with preopened sockets.
+//! The command `selectio`: runs WASI programs with sockets.
 
 mod command;
 #[cfg(unix)]

@@ -20,6 +20,8 @@ pub(crate) struct LinkOptions {
     pub(crate) allows_unknown_exports: bool,
     /// Compiled code may be loaded as it is.
     pub(crate) trusts_precompiled: bool,
+    /// A component may ask what an error of a stream is as one of the network.
+    pub(crate) has_network_error_code: bool,
     /// The function to call in place of the program's start.
     pub(crate) invocation: Option<Invocation>,
 }

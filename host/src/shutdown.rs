@@ -10,8 +10,10 @@ use crate::system::calls;
 use selectio_platform::for_hosts::{self, Borrowed, Owned, Writer};
 use std::fmt;
 use std::io::{self, Write};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// The guest's descriptor number for requests to end.
 ///
@@ -50,6 +52,9 @@ pub(crate) struct Channel {
     sender: Mutex<Writer>,
     receiver: Owned,
     is_awaited: AtomicBool,
+    /// A component has no descriptors: it sees this in place of the bytes.
+    is_requested: AtomicBool,
+    requested: Notify,
     is_draining: Arc<AtomicBool>,
 }
 
@@ -96,6 +101,8 @@ impl ShutdownRequest {
             sender: Mutex::new(sender),
             receiver,
             is_awaited: AtomicBool::new(false),
+            is_requested: AtomicBool::new(false),
+            requested: Notify::new(),
             is_draining: Arc::clone(&self.0.is_draining),
         });
         self.0.channels.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&channel));
@@ -113,6 +120,26 @@ impl Channel {
     fn send(&self, signal: Signal) {
         // It fails only while thousands of requests are still unread, which tell the guest as much.
         let _ = self.sender.lock().unwrap_or_else(PoisonError::into_inner).write(&[signal as u8]);
+        self.is_requested.store(true, Ordering::SeqCst);
+        self.requested.notify_waiters();
+    }
+
+    /// Waits until there is a request that was not taken back.
+    pub(crate) async fn requested(&self) {
+        loop {
+            let mut notified = pin!(self.requested.notified());
+            // What comes from here on is not missed.
+            notified.as_mut().enable();
+            if self.is_requested.load(Ordering::SeqCst) {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Takes back what was requested until now.
+    pub(crate) fn take_back(&self) {
+        self.is_requested.store(false, Ordering::SeqCst);
     }
 
     /// The guest waits for requests.

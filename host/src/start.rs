@@ -2,6 +2,7 @@
 
 use crate::backtrace;
 use crate::clock::MonotonicClock;
+use crate::component::{ComponentGuest, ComponentProgram};
 use crate::core_dump;
 use crate::counters::{Counters, Statistics};
 use crate::descriptors::Descriptors;
@@ -15,24 +16,26 @@ use crate::poll::Waits;
 use crate::preopen::Preopen;
 use crate::profile::Sampling;
 use crate::program::{NotStarted, Program};
+use crate::runnable::Runnable;
 use crate::shutdown::Channel;
 use crate::socket::Socket;
 use crate::stdio::Stdio;
 use crate::stop::StopHandle;
 use crate::waiting::Cancellation;
+use crate::wasi_context;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::{FsPerms, WasiCtx};
 
 const NO_MEMORY: &str = "it exports no memory, which the function that it calls works on; build it for wasm32-wasip1";
 
 /// Starts the guest of each worker.
 pub(crate) struct Starter {
     pub(crate) given: Given,
-    program: Program,
+    program: Runnable,
     /// For the guests that are still to be started.
     sockets: Mutex<Vec<Preopen>>,
     /// The names of all sockets, as the guest finds them.
@@ -45,7 +48,7 @@ pub(crate) struct Starter {
 }
 
 impl Starter {
-    pub(crate) fn new(given: Given, program: Program, sockets: Vec<Preopen>, statistics: Statistics) -> Starter {
+    pub(crate) fn new(given: Given, program: Runnable, sockets: Vec<Preopen>, statistics: Statistics) -> Starter {
         let names = sockets.iter().map(|socket| socket.guest_name().to_owned()).collect();
         let (unready, unstarted) = (AtomicUsize::new(given.workers()), AtomicUsize::new(given.workers()));
         Starter { given, program, sockets: Mutex::new(sockets), names, statistics, unready, unstarted }
@@ -68,7 +71,16 @@ impl Starter {
         })?;
         let counters = self.statistics.counters(worker);
         counters.note_start();
-        let result = self.guest(worker, &channel, &counters).and_then(|guest| self.run_guest(guest));
+        let result = match &self.program {
+            Runnable::Module(program) => {
+                self.guest(program, worker, &channel, &counters).and_then(|guest| self.run_module(program, guest))
+            }
+            Runnable::Component(program) => {
+                let starter = Arc::clone(self);
+                let guest = ComponentGuest::new(&self.given, &channel, &counters, move || starter.note_ready());
+                guest.and_then(|guest| self.run_component(program, guest))
+            }
+        };
         counters.note_end();
         if let (Some(request), Some(channel)) = (&self.given.shutdown, channel) {
             request.forget(&channel);
@@ -76,28 +88,47 @@ impl Starter {
         result
     }
 
-    fn run_guest(&self, guest: Guest) -> Result<i32, Error> {
+    fn run_module(&self, program: &Program, guest: Guest) -> Result<i32, Error> {
         let mut store = Store::new(self.engine(), guest);
         store.limiter(|guest| &mut guest.memory_limit);
         metering::prepare(&mut store, &self.given.limits)?;
         let profile = self.given.profile.as_ref();
-        let sampling = profile.map(|profile| Sampling::start(profile, &self.program)).transpose()?;
+        let sampling = profile.map(|profile| Sampling::start(profile, program)).transpose()?;
         self.heed_epochs(&mut store, sampling.as_ref());
         // What came before that is not told again.
         if let Some(reason) = self.given.stop.as_ref().and_then(StopHandle::reason) {
             return self.ended_by(reason);
         }
-        let result = match self.program.run(&mut store) {
+        let result = match program.run(&mut store) {
             Ok(code) => Ok(code),
-            Err(error) => self.end(&mut store, &error),
+            Err(error) if error.is::<NotStarted>() && !store.data().memory_limit.is_exceeded() => {
+                Err(program.not_started(&error))
+            }
+            Err(error) => {
+                let dump = |path| core_dump::write(&mut store, &error, program.name(), path);
+                let core_dump = self.given.core_dump.as_deref().and_then(dump);
+                self.end(&error, store.data().memory_limit.is_exceeded(), core_dump)
+            }
         };
         // How the program has ended says more than that its samples can't be written.
         let written = sampling.map_or(Ok(()), Sampling::finish);
         result.and_then(|code| written.map(|()| code))
     }
 
+    fn run_component(&self, program: &ComponentProgram, guest: ComponentGuest) -> Result<i32, Error> {
+        let mut store = program.store(guest, &self.given.limits)?;
+        self.heed_epochs(&mut store, None);
+        match program.run(&mut store, self.given.stop.as_ref()) {
+            Ok(code) => Ok(code),
+            Err(error) => {
+                let is_over_memory = store.data().memory_limit.is_exceeded();
+                self.end(&program.explained(error), is_over_memory, None)
+            }
+        }
+    }
+
     /// At its loops and calls the guest ends when it shall, and is sampled when that is due.
-    fn heed_epochs(&self, store: &mut Store<Guest>, sampling: Option<&Sampling>) {
+    fn heed_epochs<T>(&self, store: &mut Store<T>, sampling: Option<&Sampling>) {
         let (stop, sampler) = (self.given.stop.clone(), sampling.map(Sampling::sampler));
         if stop.is_none() && sampler.is_none() {
             return;
@@ -117,6 +148,7 @@ impl Starter {
     /// The state of the guest before its first instruction.
     fn guest(
         self: &Arc<Self>,
+        program: &Program,
         worker: usize,
         channel: &Option<Arc<Channel>>,
         counters: &Arc<Counters>,
@@ -144,7 +176,7 @@ impl Starter {
             fellow_workers: (given.workers() > 1).then(|| FellowWorkers::new(worker, self.statistics.clone())),
             first_wait: Some(Box::new(move || starter.note_ready())),
             random_bytes_max: limits.random_bytes,
-            is_alone: self.program.is_alone(),
+            is_alone: program.is_alone(),
             memory: None,
         };
         for fd in 3..3 + self.names.len() as u32 {
@@ -180,28 +212,29 @@ impl Starter {
     }
 
     /// Why a guest has ended before the end of its start function.
-    fn end(&self, store: &mut Store<Guest>, error: &wasmtime::Error) -> Result<i32, Error> {
+    fn end(
+        &self,
+        error: &wasmtime::Error,
+        is_over_memory: bool,
+        core_dump: Option<Result<PathBuf, String>>,
+    ) -> Result<i32, Error> {
         if let Some(&stop) = error.downcast_ref::<Stop>() {
             return self.ended_by(stop);
         }
-        if store.data().memory_limit.is_exceeded() {
+        if is_over_memory {
             return self.ended_by(Stop::MemoryLimit);
-        }
-        if error.is::<NotStarted>() {
-            return Err(self.program.not_started(error));
         }
         if error.downcast_ref::<Trap>() == Some(&Trap::OutOfFuel) {
             return Err(Error::FuelLimit { units: self.given.limits.fuel.unwrap_or(u64::MAX) });
         }
         let reason = error.root_cause().to_string().replace('\n', " ");
-        let dump = |path| core_dump::write(store, error, self.program.name(), path);
         Err(Error::Trap {
             reason: match backtrace::innermost(error) {
                 Some(function) => format!("{reason}, in {function}"),
                 None => reason,
             },
             backtrace: backtrace::lines(error),
-            core_dump: self.given.core_dump.as_deref().and_then(dump),
+            core_dump,
         })
     }
 
@@ -236,23 +269,10 @@ impl Starter {
 
 /// What `wasmtime-wasi` serves: arguments, environment, directories.
 fn wasi(given: &Given, names: &[String]) -> Result<WasiP1Ctx, Error> {
-    let mut wasi = WasiCtx::builder();
-    // File operations need no second thread: the guest has only one.
-    wasi.allow_blocking_current_thread(true);
-    wasi.args(&given.arguments);
+    let mut wasi = wasi_context::builder(given)?;
     if !names.is_empty() {
         wasi.env("LISTEN_FDS", names.len().to_string());
         wasi.env("LISTEN_FDNAMES", names.join(":"));
-    }
-    for (key, value) in &given.environment {
-        wasi.env(key, value);
-    }
-    for directory in &given.directories {
-        let permissions = if directory.is_read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-        wasi.preopened_dir(&directory.host, &directory.guest, permissions).map_err(|error| Error::Directory {
-            path: directory.host.clone(),
-            reason: error.root_cause().to_string(),
-        })?;
     }
     Ok(wasi.build_p1())
 }

@@ -5,7 +5,9 @@ use crate::system::calls;
 use selectio_platform::for_hosts::{self, Borrowed, Owned, Writer};
 use std::fmt;
 use std::io::Write;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::Notify;
 use wasmtime::Engine;
 
 /// Ends the guests of a host at once, from any thread: while they compute and while they wait. Given to one host by
@@ -20,6 +22,8 @@ struct Shared {
     /// Readable once the guests shall end, and from then on; each of their waits is for this too.
     wakeup: Owned,
     wakeup_sender: Mutex<Writer>,
+    /// Ends the waits of components, which are futures.
+    notify: Notify,
     engine: OnceLock<Engine>,
     /// Tells the thread that waits for the guests.
     listener: Mutex<Option<Box<dyn FnOnce() + Send>>>,
@@ -34,6 +38,7 @@ impl StopHandle {
             reason: OnceLock::new(),
             wakeup,
             wakeup_sender: Mutex::new(wakeup_sender),
+            notify: Notify::new(),
             engine: OnceLock::new(),
             listener: Mutex::new(None),
         })))
@@ -52,6 +57,7 @@ impl StopHandle {
         }
         // A byte always fits into what nobody reads or writes otherwise.
         let _ = self.0.wakeup_sender.lock().unwrap_or_else(PoisonError::into_inner).write(&[1]);
+        self.0.notify.notify_waiters();
         if let Some(engine) = self.0.engine.get() {
             engine.increment_epoch();
         }
@@ -63,6 +69,19 @@ impl StopHandle {
     /// Why the guests shall end, if they shall.
     pub(crate) fn reason(&self) -> Option<Stop> {
         self.0.reason.get().copied()
+    }
+
+    /// Waits until the guests shall end.
+    pub(crate) async fn stopped(&self) -> Stop {
+        loop {
+            let mut notified = pin!(self.0.notify.notified());
+            // What comes from here on is not missed.
+            notified.as_mut().enable();
+            if let Some(reason) = self.reason() {
+                return reason;
+            }
+            notified.await;
+        }
     }
 
     pub(crate) fn wakeup(&self) -> Borrowed<'_> {

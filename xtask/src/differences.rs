@@ -31,7 +31,8 @@ impl Known {
 /// What differs on a host.
 pub fn of(host: Host) -> &'static [Difference] {
     match host {
-        Host::Selectio | Host::Installed | Host::Wasmtime => &[],
+        Host::Selectio | Host::Installed => &[],
+        Host::Wasmtime => &WASMTIME,
         // Both have the WASI of Wasmtime up to 46, the package wasi-common.
         Host::Wasmtime46 | Host::Wasmi => &WASI_COMMON,
     }
@@ -50,6 +51,12 @@ const CALL_FAILS: &str = "one subscription that can't be waited for fails the wh
 const NO_REALTIME: &str = "moments on the realtime clock are refused (notsup)";
 const WAITALL: &str = "WAITALL fills the first buffer only, and traps at the end of the stream";
 const NOT_GIVEN: &str = "its command can't give a guest this";
+
+/// The current Wasmtime, for preview2 programs.
+const WASMTIME: [Difference; 1] = [example(
+    "proxy::wasip2::asked_to_end_it_lets_its_clients_finish",
+    "Ctrl-C and SIGTERM end the program: preview2 has no word for a wish to end",
+)];
 
 #[rustfmt::skip]
 const WASI_COMMON: [Difference; 34] = [

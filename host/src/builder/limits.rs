@@ -96,4 +96,17 @@ impl HostBuilder {
         self.given.limits.random_bytes = Some(bytes);
         self
     }
+
+    /// The most resources of this host that a component may have at a time, such as sockets, streams and pollables;
+    /// wanting more is a trap.
+    pub fn max_resources(mut self, count: usize) -> HostBuilder {
+        self.given.limits.resources = Some(count);
+        self
+    }
+
+    /// The most handles of resources that a component may have at a time; wanting more is a trap.
+    pub fn max_component_handles(mut self, count: usize) -> HostBuilder {
+        self.given.limits.handles = Some(count);
+        self
+    }
 }

@@ -1,16 +1,20 @@
 //! Saying what to run, and with what.
 
 mod limits;
+mod network;
 
+use crate::component::{self, ComponentProgram};
 use crate::environment;
 use crate::error::Error;
 use crate::given::{Directory, Given};
 use crate::host::Host;
 use crate::invoke::Invocation;
-use crate::module::{EngineSettings, Source};
+use crate::module::{EngineSettings, Kind, Source};
+use crate::network::Asked;
 use crate::preopen::Preopen;
 use crate::profile::GuestProfile;
 use crate::program::{LinkOptions, Program, UnknownImports};
+use crate::runnable::Runnable;
 use crate::shutdown::ShutdownRequest;
 use crate::stdio::Output;
 use crate::stop::StopHandle;
@@ -36,6 +40,7 @@ pub struct HostBuilder {
     source: Option<Source>,
     preopens: Vec<Preopen>,
     given: Given,
+    network: Asked,
     engine_config: Option<Config>,
     argument_0: Option<String>,
     inherits_environment: bool,
@@ -51,7 +56,7 @@ impl Host {
 }
 
 impl HostBuilder {
-    /// The program: a file with a WebAssembly module built for wasm32-wasip1.
+    /// The program: a file with a WebAssembly module built for wasm32-wasip1, or a component built for wasm32-wasip2.
     /// Its file name is the guest's argument 0.
     pub fn module_file(mut self, path: impl Into<PathBuf>) -> HostBuilder {
         self.source = Some(Source::File(path.into()));
@@ -320,7 +325,17 @@ impl HostBuilder {
             self.link_options.preloads.push((name, Source::File(path).read()?));
         }
         let settings = self.engine_settings();
-        let program = Program::load(&code, &settings, self.link_options, &self.given.arguments)?;
+        let program = match code.kind()? {
+            Kind::Module => {
+                component::check_module(&code.name, &self.network)?;
+                Runnable::Module(Program::load(&code, &settings, self.link_options, &self.given.arguments)?)
+            }
+            Kind::Component => {
+                component::check(&code.name, &self.given, &self.link_options, !self.preopens.is_empty())?;
+                self.given.network = Arc::new(self.network.access()?);
+                Runnable::Component(ComponentProgram::load(&code, &settings, &self.link_options)?)
+            }
+        };
         self.given.arguments.insert(0, self.argument_0.unwrap_or(code.name));
         // What the host's functions need, beside what the guest may take.
         self.given.stack_bytes = STACK_BYTES.saturating_add(program.engine().get_max_wasm_stack());

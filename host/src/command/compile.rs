@@ -24,7 +24,7 @@ pub(crate) struct Compile {
     #[command(flatten, next_help_heading = "Options of Wasmtime")]
     wasmtime: WasmtimeOptions,
 
-    /// The module
+    /// The module or component
     #[arg(value_name = "MODULE", help_heading = "Program")]
     module: PathBuf,
 }
@@ -38,7 +38,7 @@ impl Compile {
         Ok(())
     }
 
-    /// Writes the compiled module.
+    /// Writes the compiled program.
     pub(crate) fn execute(mut self) -> Result<(), Error> {
         let interruptible = self.wasmtime.has_timeout();
         let config = self.wasmtime.config();

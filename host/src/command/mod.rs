@@ -2,6 +2,7 @@
 
 mod compile;
 mod foreign;
+mod network;
 mod option_table;
 mod profile;
 pub(crate) mod results;
@@ -19,7 +20,7 @@ use option_table::Table;
 pub(crate) use run::Run;
 use std::ffi::OsString;
 
-/// Runs WASI preview1 programs with sockets that the host opens for them.
+/// Runs WASI programs with sockets: modules with those that the host opens for them, components with those that it allows.
 ///
 /// `selectio app.wasm` is `selectio run app.wasm`.
 #[derive(Parser)]
@@ -31,12 +32,16 @@ pub(crate) struct CommandLine {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Run a WebAssembly module built for wasm32-wasip1
+    /// Run a WebAssembly module built for wasm32-wasip1, or a component built for wasm32-wasip2
     ///
-    /// The program finds its sockets from descriptor 3 on, in this order: TCP
+    /// A module finds its sockets from descriptor 3 on, in this order: TCP
     /// listeners, Unix listeners, TCP connections, inherited sockets; LISTEN_FDS
     /// is their number, LISTEN_FDNAMES their names. Directories come after them.
     /// Listeners are non-blocking until the program says otherwise, connections are not.
+    ///
+    /// A component opens its sockets itself, as far as the network is allowed to it: nothing of it
+    /// is unless --allow-tcp, --allow-udp, --allow-names or --inherit-network says so. What it
+    /// is refused is told in one line, with what would allow it.
     ///
     /// The exit code is the program's own; 1 when it can't be run, 2 for a wrong
     /// command line, 124 when its time is over, 134 when it traps or is out of
@@ -46,7 +51,8 @@ pub(crate) enum Command {
     /// connections, and ends when it has closed those that it has. A program that
     /// has waited in poll_oneoff for descriptor 0x7ffffff0 (2147483632) reads the
     /// signal's number there in place of all that, and ends by itself. Either has
-    /// the grace time for it; a second signal ends it at once.
+    /// the grace time for it; a second signal ends it at once. A component asks for requests
+    /// to end at a reserved instant of its clock; one that doesn't is ended by the first signal.
     ///
     /// SIGUSR1 prints the metrics.
     ///
@@ -54,7 +60,7 @@ pub(crate) enum Command {
     /// ~/.cache/wasmtime), so that the next start takes no time; it bounds itself.
     Run(Box<Run>),
 
-    /// Compile a WebAssembly module to run it later with --allow-precompiled
+    /// Compile a WebAssembly module or component to run it later with --allow-precompiled
     ///
     /// It has to be run by the same version, on the same kind of machine, with the
     /// same options -W, -O, -C and -D. For --timeout or --profile=guest, compile

@@ -25,51 +25,50 @@ const fn no(name: &'static str, reason: &'static str) -> Known {
     Known { name, value: "", here: Here::No(reason) }
 }
 
-const MODULES: &str = "this host runs modules, not components; build for wasm32-wasip1";
-const NETWORK: &str = "preview1 has no such network; give the program sockets with --tcplisten and --tcpconnect";
+const COMPONENTS: &str = "this host runs components of WASI 0.2, with all that these have; leave it out";
+const KEYVALUE: &str = "this host has no store for components; `wasmtime run` has one";
 const HTTP: &str = "this host has no HTTP for components; a program with sockets speaks it itself";
 const NEURAL: &str = "this host has no neural networks";
 const DEBUGGER: &str = "there is no debugger here; -g makes gdb and lldb see lines and functions of the program";
 const LOG: &str = "there is no log of Wasmtime's here";
-const ASYNC: &str = "nothing here runs on stacks of its own; -W max-wasm-stack=N limits the program's";
 const POOL: &str =
     "the pooling allocator is for instances that come and go by the thousand, and here each worker makes one";
 
 const WASI: &[Known] = &[
-    yes("cli", "[=y]", "Offer preview1 to the program; always so"),
-    yes("common", "[=y]", "The same"),
+    yes("allow-ip-name-lookup", "[=y|n]", "Let a component look up names, as --allow-names"),
+    yes("cli", "[=y]", "Offer preview1 to modules and wasi:cli to components; always so"),
+    yes("cli-exit-with-code", "[=y]", "Let a component choose its exit code; always so"),
+    yes("common", "[=y]", "The same as cli"),
     yes("hostcall-fuel", "=N", "How much one call of the program may make the host copy, in about bytes"),
     yes("inherit-env", "[=y|n]", "Pass on all variables of the environment; --env has precedence"),
+    yes("inherit-network", "[=y|n]", "Let a component use all addresses, as --inherit-network"),
     yes("inherit-stderr", "[=y|n]", "Let the program write to standard error; on by default"),
     yes("inherit-stdin", "[=y|n]", "Let the program read standard input; on by default"),
     yes("inherit-stdout", "[=y|n]", "Let the program write to standard output; on by default"),
     yes("listenfd", "[=y|n]", "Give the program the sockets of systemd's socket activation, as --listenfd"),
+    yes("max-component-handles", "=N", "How many handles of resources a component may have; 100000 by default"),
     yes("max-random-size", "=N", "How many random bytes one call of the program may ask for"),
+    yes("max-resources", "=N", "How many sockets, streams and pollables a component may have; 1000000 by default"),
+    yes("network-error-code", "[=y|n]", "Offer network-error-code of wasi:sockets, which is not stable yet"),
     yes("preview0", "[=y]", "Offer wasi_unstable to the program; always so"),
-    yes("preview2", "[=y|n]", "No difference here: there are sockets either way"),
-    yes("tcplisten", "=ADDR", "Open a TCP listener for the program, as --tcplisten"),
-    no("allow-ip-name-lookup", NETWORK),
-    no("cli-exit-with-code", MODULES),
-    no("config", MODULES),
+    yes("preview2", "[=y|n]", "No difference here: modules have sockets either way"),
+    yes("tcp", "[=y|n]", "n: a component gets no TCP sockets, whatever addresses are allowed"),
+    yes("tcplisten", "=ADDR", "Open a TCP listener for a module, as --tcplisten"),
+    yes("udp", "[=y|n]", "n: a component gets no UDP sockets, whatever addresses are allowed"),
+    no("config", "give the program variables with --env"),
     no("config-var", "give the program variables with --env"),
-    no("cwd", "preview1 has no working directory; name directories with --dir HOST::GUEST"),
+    no("cwd", "programs have no working directory here; name directories with --dir HOST::GUEST"),
     no("http", HTTP),
     no("http-outgoing-body-buffer-chunks", HTTP),
     no("http-outgoing-body-chunk-size", HTTP),
-    no("inherit-network", NETWORK),
-    no("keyvalue", MODULES),
-    no("keyvalue-in-memory-data", MODULES),
-    no("max-component-handles", MODULES),
+    no("keyvalue", KEYVALUE),
+    no("keyvalue-in-memory-data", KEYVALUE),
     no("max-http-fields-size", HTTP),
-    no("max-resources", "--max-sockets limits what the program opens"),
-    no("network-error-code", NETWORK),
     no("nn", NEURAL),
     no("nn-graph", NEURAL),
-    no("p3", MODULES),
-    no("tcp", NETWORK),
+    no("p3", "this host has WASI 0.1 and 0.2; build for wasm32-wasip2"),
     no("threads", "preview1 has one thread; a program with many sockets waits for all of them in poll_oneoff"),
     no("tls", "this host has no TLS; let a proxy before the program do it"),
-    no("udp", NETWORK),
 ];
 
 const DEBUG: &[Known] = &[
@@ -92,9 +91,7 @@ const RECORD: &[Known] = &[];
 
 /// Only what this host lacks; Wasmtime's own help lists the rest.
 const WASM: &[Known] = &[
-    no("async-stack-size", ASYNC),
-    no("async-stack-zeroing", ASYNC),
-    no("concurrency-support", MODULES),
+    no("concurrency-support", COMPONENTS),
     no("shared-everything-threads", "Wasmtime doesn't run that proposal yet"),
     no("stack-switching", "this build of Wasmtime lacks that proposal"),
     no("wmemcheck", "this build of Wasmtime has no wmemcheck"),
@@ -158,7 +155,7 @@ pub(super) fn refusal(option: &str) -> Option<String> {
     let reason = match letter {
         'S' => reason_in(WASI, name).or_else(|| unknown(WASI, name)),
         'D' => reason_in(DEBUG, name).or_else(|| unknown(DEBUG, name)),
-        'W' if name.starts_with("component-model") => Some(MODULES),
+        'W' if name.starts_with("component-model-") => Some(COMPONENTS),
         'W' => reason_in(WASM, name),
         'O' if name.starts_with("pooling-") => Some(POOL),
         'R' => Some("this host doesn't record what a program does"),
@@ -188,7 +185,8 @@ mod tests {
         assert_eq!(refusal("-Shttp=y"), Some(format!("-Shttp=y: {HTTP}")));
         assert_eq!(refusal("-Shttp=n"), None);
         assert_eq!(refusal("-Spreview2=n"), None);
-        assert_eq!(refusal("-Wcomponent-model-async=y"), Some(format!("-Wcomponent-model-async=y: {MODULES}")));
+        assert_eq!(refusal("-Wcomponent-model-async=y"), Some(format!("-Wcomponent-model-async=y: {COMPONENTS}")));
+        assert_eq!(refusal("-Wcomponent-model=y"), None);
         assert_eq!(refusal("-Wthreads=y"), None);
         assert!(refusal("-Rpath=trace").is_some());
         assert!(refusal("-Snew-thing=y").is_some());

@@ -1,5 +1,6 @@
 //! `selectio run`.
 
+use super::network::Network;
 use super::profile::{Profile, profile};
 use super::results;
 use super::values::{Directory, Preload, Variable, directory, preload, variable};
@@ -69,6 +70,9 @@ pub(crate) struct Run {
     #[arg(long, help_heading = "Sockets")]
     nagle: bool,
 
+    #[command(flatten)]
+    network: Network,
+
     /// End the program when it asks for more memory (bytes, or with K, M, G), of each worker
     #[arg(long, value_name = "SIZE", value_parser = quantity::size, help_heading = "Limits")]
     max_memory: Option<usize>,
@@ -107,7 +111,7 @@ pub(crate) struct Run {
     #[command(flatten, next_help_heading = "Options of Wasmtime")]
     wasmtime: WasmtimeOptions,
 
-    /// The module; all that follows is its own arguments
+    /// The module or component; all that follows is its own arguments
     #[arg(value_name = "MODULE", required = true, trailing_var_arg = true, help_heading = "Program")]
     program: Vec<String>,
 }
@@ -185,6 +189,7 @@ impl Run {
         for socket in sockets {
             builder = builder.preopen(socket);
         }
+        builder = self.network.apply(builder);
         for Directory { host, guest, is_read_only } in self.directories {
             builder = match is_read_only {
                 true => builder.directory_read_only(host, guest),

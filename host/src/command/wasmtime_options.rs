@@ -19,7 +19,8 @@ const GROUPS: [(&str, &str); 5] = [
     ("wasi_raw", "What the program gets of WASI; -S help lists them"),
 ];
 
-const ASYNC_STACK_BYTES_MORE: usize = 512 * 1024;
+/// What the host's functions may take of a stack that a component runs on, beside the component.
+const ASYNC_STACK_BYTES_MORE: usize = 1536 * 1024;
 
 /// The options, checked, and what is set by them.
 pub(super) struct WasmtimeOptions {
@@ -80,8 +81,10 @@ impl WasmtimeOptions {
         if wants_cache {
             config.cache(cache(options.codegen.cache_config.as_deref())?);
         }
-        if let Some(bytes) = options.wasm.max_wasm_stack {
-            // Wasmtime wants this to be more, although nothing runs on such a stack.
+        if let Some(bytes) = options.wasm.max_wasm_stack
+            && options.wasm.async_stack_size.is_none()
+        {
+            // Modules have the stack of their thread, components one of their own.
             config.async_stack_size(bytes.saturating_add(ASYNC_STACK_BYTES_MORE));
         }
         if options.debug.max_backtrace == Some(0) {
@@ -160,10 +163,22 @@ fn apply_limits(wasm: &WasmOptions, builder: HostBuilder) -> HostBuilder {
 fn apply_wasi(wasi: &WasiOptions, builder: HostBuilder) -> HostBuilder {
     let builder = with(wasi.hostcall_fuel, builder, HostBuilder::hostcall_fuel);
     let builder = with(wasi.max_random_size, builder, HostBuilder::max_random_size);
+    let builder = with(wasi.max_resources, builder, HostBuilder::max_resources);
+    let builder = with(wasi.max_component_handles, builder, HostBuilder::max_component_handles);
+    let builder = apply_network(wasi, builder);
     let builder = if wasi.inherit_env == Some(true) { builder.inherit_env() } else { builder };
     let builder = if wasi.inherit_stdin == Some(false) { builder.no_stdin() } else { builder };
     let builder = if wasi.inherit_stdout == Some(false) { builder.stdout(io::sink()) } else { builder };
     if wasi.inherit_stderr == Some(false) { builder.stderr(io::sink()) } else { builder }
+}
+
+/// What is only to be off is off by itself, but for the kinds of sockets.
+fn apply_network(wasi: &WasiOptions, builder: HostBuilder) -> HostBuilder {
+    let builder = if wasi.inherit_network == Some(true) { builder.inherit_network() } else { builder };
+    let builder = if wasi.allow_ip_name_lookup == Some(true) { builder.allow_name_lookup() } else { builder };
+    let builder = if wasi.tcp == Some(false) { builder.forbid_tcp() } else { builder };
+    let builder = if wasi.udp == Some(false) { builder.forbid_udp() } else { builder };
+    if wasi.network_error_code == Some(true) { builder.network_error_code() } else { builder }
 }
 
 /// Puts what the command line and the file of `--config` say into the public fields.
@@ -179,7 +194,13 @@ fn read_all(options: &mut CommonOptions) -> Result<(), String> {
 /// What this host doesn't have, and what can't be meant.
 fn refuse(options: &CommonOptions) -> Result<(), String> {
     let wasi = &options.wasi;
-    for (name, is_off) in [("cli", wasi.cli), ("common", wasi.common), ("preview0", wasi.preview0)] {
+    let always = [
+        ("cli", wasi.cli),
+        ("cli-exit-with-code", wasi.cli_exit_with_code),
+        ("common", wasi.common),
+        ("preview0", wasi.preview0),
+    ];
+    for (name, is_off) in always {
         if is_off == Some(false) {
             return Err(format!(
                 "-S{name}=n: this host offers it always, and a program that doesn't import it isn't concerned; leave it out"

@@ -1,6 +1,7 @@
 //! Programs that have been compiled before, by `selectio compile` or `wasmtime compile`.
 
 use super::engine::EngineSettings;
+use wasmtime::component::Component;
 use wasmtime::{Config, Engine, Module, WasmBacktraceDetails};
 
 /// A setting that has to be as it was when the program was compiled, that changes nothing but what is added to its code,
@@ -50,14 +51,28 @@ const ADAPTABLE: [Adaptable; 4] = [
     },
 ];
 
-/// Loads a program into an engine that suits it, as far as `settings` leave that open.
-pub(super) fn load(bytes: &[u8], settings: &EngineSettings) -> Result<Module, String> {
+/// Loads a module into an engine that suits it, as far as `settings` leave that open.
+pub(super) fn load_module(bytes: &[u8], settings: &EngineSettings) -> Result<Module, String> {
+    load(settings, |engine| module(bytes, engine))
+}
+
+/// Loads a module into an engine that others use already.
+pub(super) fn load_module_for(bytes: &[u8], engine: &Engine) -> Result<Module, String> {
+    module(bytes, engine).map_err(|reason| compile_anew(&reason))
+}
+
+/// As [`load_module`], for a component.
+pub(super) fn load_component(bytes: &[u8], settings: &EngineSettings) -> Result<Component, String> {
+    load(settings, |engine| component(bytes, engine))
+}
+
+fn load<T>(settings: &EngineSettings, deserialize: impl Fn(&Engine) -> Result<T, String>) -> Result<T, String> {
     let mut adapted = settings.changed(|_| {});
     let mut left: Vec<&Adaptable> = ADAPTABLE.iter().collect();
     loop {
         let engine = adapted.engine().map_err(|error| error.to_string())?;
-        let reason = match deserialize(bytes, &engine) {
-            Ok(module) => return Ok(module),
+        let reason = match deserialize(&engine) {
+            Ok(program) => return Ok(program),
             Err(reason) => reason,
         };
         let Some(place) = left.iter().position(|setting| reason.contains(setting.name)) else {
@@ -72,15 +87,15 @@ pub(super) fn load(bytes: &[u8], settings: &EngineSettings) -> Result<Module, St
     }
 }
 
-/// Loads a program into an engine that others use already.
-pub(super) fn load_for(bytes: &[u8], engine: &Engine) -> Result<Module, String> {
-    deserialize(bytes, engine).map_err(|reason| compile_anew(&reason))
-}
-
-fn deserialize(bytes: &[u8], engine: &Engine) -> Result<Module, String> {
+fn module(bytes: &[u8], engine: &Engine) -> Result<Module, String> {
     // SAFETY: that these bytes come from Wasmtime, and are as they were then, is what the caller of
     // `HostBuilder::allow_precompiled` has promised; nothing gets here without that call.
     unsafe { Module::deserialize(engine, bytes) }.map_err(|error| error.root_cause().to_string())
+}
+
+fn component(bytes: &[u8], engine: &Engine) -> Result<Component, String> {
+    // SAFETY: as for a module.
+    unsafe { Component::deserialize(engine, bytes) }.map_err(|error| error.root_cause().to_string())
 }
 
 fn compile_anew(reason: &str) -> String {

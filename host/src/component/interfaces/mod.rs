@@ -1,0 +1,23 @@
+//! What this host provides to components: wasmtime-wasi's interfaces, and those that it has otherwise.
+
+mod clock;
+mod names;
+mod poll;
+pub(super) mod stdio;
+
+use super::guest::ComponentGuest;
+use wasmtime::Result;
+use wasmtime::component::Linker;
+use wasmtime_wasi::p2;
+
+pub(super) fn link(linker: &mut Linker<ComponentGuest>, has_network_error_code: bool) -> Result<()> {
+    let mut options = p2::bindings::LinkOptions::default();
+    options.network_error_code(has_network_error_code);
+    p2::add_to_linker_with_options_async(linker, &options)?;
+    linker.allow_shadowing(true);
+    clock::link(linker)?;
+    names::link(linker)?;
+    poll::link(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
