@@ -9,6 +9,9 @@ use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 use super::errors;
 use super::resource::Direction;
 
+/// So much is read to find out whether there is something: no host gives more at a time.
+const KEPT_MAX: u64 = 64 * 1024;
+
 thread_local! {
     /// Where buffers are joined: the host takes one at a time.
     static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -20,10 +23,37 @@ pub struct Stream {
     writable: OnceCell<Pollable>,
     input: InputStream,
     output: OutputStream,
-    /// How reading ended, found out together with bytes: the host tells it once.
-    end: RefCell<Option<StreamError>>,
+    /// What was read to find out whether there is something to read.
+    kept: RefCell<Kept>,
     /// Nothing was sent yet.
     is_fresh: Cell<bool>,
+}
+
+/// Bytes, and how reading ended after them: the host tells that once.
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    /// So many of them were given away.
+    given: usize,
+    end: Option<StreamError>,
+}
+
+impl Kept {
+    fn is_empty(&self) -> bool {
+        self.given == self.bytes.len() && self.end.is_none()
+    }
+
+    /// Moves bytes to the start of `buffer`.
+    fn give(&mut self, buffer: &mut [u8]) -> usize {
+        let rest = &self.bytes[self.given..];
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        self.given += length;
+        if self.given == self.bytes.len() {
+            (self.bytes, self.given) = (Vec::new(), 0);
+        }
+        length
+    }
 }
 
 impl Stream {
@@ -33,7 +63,7 @@ impl Stream {
             writable: OnceCell::new(),
             input,
             output,
-            end: RefCell::new(None),
+            kept: RefCell::default(),
             is_fresh: Cell::new(true),
         }
     }
@@ -53,29 +83,46 @@ impl Stream {
         }
     }
 
+    /// Whether there is something to read, of which the host has said so. It says that of new connections without
+    /// knowing, and of one from which as much was read as was asked for, so what it says is confirmed by reading.
+    pub fn confirm_readable(&self) -> bool {
+        let mut kept = self.kept.borrow_mut();
+        if kept.is_empty() {
+            match self.input.read(KEPT_MAX) {
+                Ok(bytes) => kept.bytes = bytes,
+                Err(end) => kept.end = Some(end),
+            }
+        }
+        !kept.is_empty()
+    }
+
+    /// Whether there is something to read that the host doesn't have any more.
+    pub fn has_kept(&self) -> bool {
+        !self.kept.borrow().is_empty()
+    }
+
     /// Reads until there is nothing more or the buffer is full. A host finds a stream ready until a read has found
     /// nothing: without that read each wait that follows one with bytes would be for nothing.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut length = 0;
-        while length < buffer.len() {
-            let ended = self.end.borrow_mut().take();
-            match ended.map_or_else(|| self.input.read((buffer.len() - length) as u64), Err) {
+        let mut kept = self.kept.borrow_mut();
+        let mut length = kept.give(buffer);
+        while length < buffer.len() && kept.end.is_none() {
+            match self.input.read((buffer.len() - length) as u64) {
                 Ok(bytes) if bytes.is_empty() => break,
                 Ok(bytes) => {
                     buffer[length..length + bytes.len()].copy_from_slice(&bytes);
                     length += bytes.len();
                 }
-                Err(end) if length > 0 => {
-                    *self.end.borrow_mut() = Some(end);
-                    break;
-                }
-                Err(StreamError::Closed) => return Ok(0),
-                Err(StreamError::LastOperationFailed(error)) => return Err(errors::of_stream(&error)),
+                Err(end) => kept.end = Some(end),
             }
         }
-        match length {
-            0 if !buffer.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
-            length => Ok(length),
+        if length > 0 || buffer.is_empty() {
+            return Ok(length);
+        }
+        match kept.end.take() {
+            None => Err(io::ErrorKind::WouldBlock.into()),
+            Some(StreamError::Closed) => Ok(0),
+            Some(StreamError::LastOperationFailed(error)) => Err(errors::of_stream(&error)),
         }
     }
 

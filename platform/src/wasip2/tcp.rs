@@ -156,6 +156,19 @@ impl Tcp {
         }
     }
 
+    /// Whether it is readable, of which the host has said so.
+    pub fn confirm_readable(&self) -> bool {
+        match &*self.stage.borrow() {
+            Stage::Connected(stream) => stream.confirm_readable(),
+            _ => true,
+        }
+    }
+
+    /// Whether it is readable by what was read to confirm it.
+    pub fn has_kept(&self) -> bool {
+        matches!(&*self.stage.borrow(), Stage::Connected(stream) if stream.has_kept())
+    }
+
     /// What to wait for in this direction; a listener is never ready for writing.
     pub fn pollable(&self, direction: Direction) -> Option<u32> {
         match (&*self.stage.borrow(), direction) {
