@@ -234,7 +234,7 @@ impl AsyncSocket {
 /// All addresses of a name. Blocks while the resolver works.
 pub(super) fn resolve(platform: &dyn Platform, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     platform.resolve(host, port).map_err(|error| match error.kind() {
-        io::ErrorKind::Unsupported => error,
+        io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied => error,
         _ => explained(format!("{error}: check the spelling of {host:?}, or give an address"), error),
     })
 }

@@ -101,10 +101,8 @@ pub fn not_connected() -> io::Error {
 pub fn of_lookup(host: &str, code: ErrorCode) -> io::Error {
     let text = match code {
         ErrorCode::AccessDenied => format!("the host doesn't let this program look up names: {GRANT_NAMES}"),
-        ErrorCode::NameUnresolvable | ErrorCode::InvalidArgument => {
-            format!("there is no host called {host}: check how it is spelt")
-        }
-        ErrorCode::TemporaryResolverFailure => format!("no name server answers about {host}: try again later"),
+        ErrorCode::NameUnresolvable | ErrorCode::InvalidArgument => format!("there is no host called {host}"),
+        ErrorCode::TemporaryResolverFailure => format!("no name server answers about {host} now"),
         ErrorCode::PermanentResolverFailure => format!("the name server can't answer about {host}"),
         other => return to_error(other),
     };
