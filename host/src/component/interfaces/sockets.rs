@@ -3,13 +3,14 @@
 use super::{Here, View};
 use crate::component::guest::ComponentGuest;
 use crate::system::new_socket;
+use std::task::{Context, Waker};
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
 use wasmtime_wasi::p2::bindings::sockets::tcp::HostTcpSocket;
 use wasmtime_wasi::p2::bindings::sockets::udp::HostUdpSocket;
 use wasmtime_wasi::p2::bindings::sockets::{tcp_create_socket, udp_create_socket};
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, SocketError, SocketResult, TcpSocket, UdpSocket};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, Pollable, SocketError, SocketResult, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::WasiSocketsView;
 
 /// As wasmtime-wasi has them: each of their functions that is not named here stays what it is.
@@ -40,7 +41,12 @@ fn accept(
     mut store: StoreContextMut<'_, ComponentGuest>,
     (listener,): (Resource<TcpSocket>,),
 ) -> Result<(std::result::Result<Accepted, ErrorCode>,)> {
-    let accepted = store.data_mut().with_another(|guest| guest.sockets().accept(listener));
+    let guest = store.data_mut();
+    // Without a connection that waits there is nothing to refuse.
+    if guest.check_another().is_err() && guest.waits_for_a_connection(&listener)? {
+        return Ok((Err(ErrorCode::WouldBlock),));
+    }
+    let accepted = guest.with_another(|guest| guest.sockets().accept(listener));
     Ok((match accepted {
         Ok(accepted) => Ok(accepted),
         Err(error) => Err(error.downcast()?),
@@ -54,6 +60,14 @@ impl ComponentGuest {
         let made = make(self)?;
         self.sockets += 1;
         Ok(made)
+    }
+
+    fn waits_for_a_connection(&mut self, socket: &Resource<TcpSocket>) -> Result<bool> {
+        if !self.sockets().is_listening(Resource::new_borrow(socket.rep()))? {
+            return Ok(false);
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        Ok(self.table.get_mut(socket)?.ready().as_mut().poll(&mut context).is_pending())
     }
 
     fn check_another(&self) -> Result<(), SocketError> {
