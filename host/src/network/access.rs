@@ -70,9 +70,17 @@ impl Asked {
 impl Access {
     /// Whether the guest may use `address` so; the operator is told when not.
     pub(crate) fn allows(&self, address: SocketAddr, usage: SocketAddrUse) -> bool {
-        if self.everything {
-            return true;
+        let is_allowed = self.everything || self.is_granted(address, usage);
+        match usage {
+            SocketAddrUse::TcpListen if is_allowed => log::info!("the program listens on {address}"),
+            SocketAddrUse::TcpAccept if is_allowed => log::info!("{address} has connected"),
+            SocketAddrUse::TcpConnect if is_allowed => log::info!("the program connects to {address}"),
+            _ => {}
         }
+        is_allowed
+    }
+
+    fn is_granted(&self, address: SocketAddr, usage: SocketAddrUse) -> bool {
         match usage {
             // To no port of no address: by itself that does nothing, and the system binds so when a socket connects or
             // sends. Listening there, and hearing from others, is checked when it comes.

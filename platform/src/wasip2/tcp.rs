@@ -93,8 +93,9 @@ impl Tcp {
     pub fn connect_result(&self) -> io::Result<()> {
         match &mut *self.stage.borrow_mut() {
             Stage::Connecting { .. } => {}
-            Stage::Failed { error, .. } => return error.take().map_or(Ok(()), Err),
-            _ => return Ok(()),
+            Stage::Failed { error, .. } => return Err(error.take().unwrap_or_else(errors::not_connected)),
+            Stage::Connected(_) => return Ok(()),
+            Stage::Idle | Stage::Listening { .. } | Stage::Closed => return Err(io::ErrorKind::WouldBlock.into()),
         }
         match self.socket.finish_connect() {
             Ok((input, output)) => {
