@@ -17,6 +17,23 @@ fn a_hundred_thousand_pollables_are_waited_for_together() {
 }
 
 #[test]
+fn who_never_lets_a_wait_begin_hears_of_clocks_all_the_same() {
+    assert_eq!(
+        outcome(&["run", "--timeout", "60", pollables(), "hurry"]),
+        (Some(0), "heard\n".to_owned(), String::new())
+    );
+}
+
+#[test]
+fn a_recursion_without_end_is_a_trap() {
+    for options in [&[][..], &["-W", "max-wasm-stack=4194304"]] {
+        let (code, line) = failure(&[&["run"], options, &[standard(), "recurse"]].concat());
+        assert_eq!(code, Some(134), "{line}");
+        assert!(line.starts_with("selectio: the program trapped: wasm trap: call stack exhausted"), "{line}");
+    }
+}
+
+#[test]
 fn a_long_list_is_an_answer_or_a_trap() {
     assert_eq!(outcome(&["run", pollables(), "one often", "100000"]).1, "100000\n");
     for count in ["1000000", "50000000"] {
