@@ -328,7 +328,7 @@ impl HostBuilder {
         let program = match code.kind()? {
             Kind::Module => {
                 component::check_module(&code.name, &self.network)?;
-                Runnable::Module(Program::load(&code, &settings, self.link_options, &self.given.arguments)?)
+                Runnable::Module(Box::new(Program::load(&code, &settings, self.link_options, &self.given.arguments)?))
             }
             Kind::Component => {
                 component::check(&code.name, &self.given, &self.link_options, !self.preopens.is_empty())?;

@@ -1,7 +1,7 @@
 //! Components that want too much, or what isn't there: they trap, and the host goes on and stays small.
 
 use crate::command::{failure, outcome};
-use crate::component_guest::{Printing, pollables, standard};
+use crate::component_guest::{Printing, command_file, pollables, standard};
 use std::fs;
 
 /// What the host's process has had at most, in bytes.
@@ -26,8 +26,9 @@ fn who_never_lets_a_wait_begin_hears_of_clocks_all_the_same() {
 
 #[test]
 fn a_recursion_without_end_is_a_trap() {
+    let guest = command_file("component_recursion", "(call 0)");
     for options in [&[][..], &["-W", "max-wasm-stack=4194304"]] {
-        let (code, line) = failure(&[&["run"], options, &[standard(), "recurse"]].concat());
+        let (code, line) = failure(&[&["run"], options, &[&guest]].concat());
         assert_eq!(code, Some(134), "{line}");
         assert!(line.starts_with("selectio: the program trapped: wasm trap: call stack exhausted"), "{line}");
     }

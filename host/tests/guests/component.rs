@@ -36,7 +36,6 @@ fn main() -> io::Result<()> {
                 all.push(vec![1_u8; 1 << 20]);
             }
         }
-        "recurse" => println!("{}", recurse(1)),
         "echo" => echo(with)?,
         "connect" => connect(with)?,
         "receive" => drop(connected(with)?.read(&mut [0])?),
@@ -51,10 +50,6 @@ fn main() -> io::Result<()> {
         other => panic!("it can't {other}"),
     }
     Ok(())
-}
-
-fn recurse(depth: u64) -> u64 {
-    if std::hint::black_box(depth) == 0 { 0 } else { recurse(depth + 1) + std::hint::black_box(depth) }
 }
 
 fn world(arguments: &[String], file: &str) -> io::Result<()> {
