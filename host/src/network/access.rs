@@ -1,12 +1,12 @@
 //! What is granted, and what each use of the network needs.
 
 use super::pattern::Pattern;
-use super::refusals::Refusals;
+use super::refusals::{Refusals, Tell};
 use crate::error::Error;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 /// So many peers that have sent something last may be answered.
@@ -21,7 +21,7 @@ pub(crate) struct Asked {
     pub(crate) names: bool,
     pub(crate) no_tcp: bool,
     pub(crate) no_udp: bool,
-    pub(crate) tell: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub(crate) tell: Option<Tell>,
 }
 
 /// What a component may do in the network.

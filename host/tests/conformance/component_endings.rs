@@ -4,6 +4,8 @@ use crate::command::{failure, outcome};
 use crate::component_guest::{Printing, standard};
 use selectio_host::{Error, Host, StopHandle};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -70,11 +72,15 @@ fn a_stop_from_another_thread_ends_it() {
             continue;
         }
         let stop = StopHandle::new().unwrap();
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&has_ended);
+        let builder = builder.on_end(move |_| ended.store(true, Ordering::SeqCst));
         let host = builder.stop(stop.clone()).stdout(std::io::sink()).build().unwrap();
         let running = thread::spawn(|| host.run());
         thread::sleep(Duration::from_millis(200));
         stop.stop();
         assert!(matches!(running.join().unwrap(), Err(Error::Stopped)), "{action}");
+        assert!(has_ended.load(Ordering::SeqCst), "{action}: its thread was left behind");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Components that want too much, or what isn't there: they trap, and the host goes on and stays small.
 
 use crate::command::{failure, outcome};
-use crate::component_guest::{Printing, pollables, standard};
+use crate::component_guest::{Printing, command_file, pollables, standard};
 use std::fs;
 
 /// What the host's process has had at most, in bytes.
@@ -14,6 +14,24 @@ fn peak(pid: u32) -> usize {
 #[test]
 fn a_hundred_thousand_pollables_are_waited_for_together() {
     assert_eq!(outcome(&["run", pollables(), "many", "100000"]).1, "1 ready\n");
+}
+
+#[test]
+fn who_never_lets_a_wait_begin_hears_of_clocks_all_the_same() {
+    assert_eq!(
+        outcome(&["run", "--timeout", "60", pollables(), "hurry"]),
+        (Some(0), "heard\n".to_owned(), String::new())
+    );
+}
+
+#[test]
+fn a_recursion_without_end_is_a_trap() {
+    let guest = command_file("component_recursion", "(call 0)");
+    for options in [&[][..], &["-W", "max-wasm-stack=4194304"]] {
+        let (code, line) = failure(&[&["run"], options, &[&guest]].concat());
+        assert_eq!(code, Some(134), "{line}");
+        assert!(line.starts_with("selectio: the program trapped: wasm trap: call stack exhausted"), "{line}");
+    }
 }
 
 #[test]

@@ -45,6 +45,7 @@ fn main() {
                 block(subscribe_duration(NEVER));
             }
             "take back" => take_back(),
+            "hurry" => hurry(),
             "many" => many(count),
             "one often" => println!("{}", wait_for(&vec![subscribe_duration(0); count])),
             "leak" => loop {
@@ -91,6 +92,17 @@ unsafe fn take_back() {
         println!("taken back {}", ready(request));
         println!("of another {}", ready(subscribe_instant(SHUTDOWN_REQUEST)));
         block(request);
+    }
+}
+
+/// Asks without end for what is ready at once; what else becomes ready has to be among it some time.
+unsafe fn hurry() {
+    unsafe {
+        let (at_once, soon) = (subscribe_instant(IS_SELECTIO), subscribe_duration(50_000_000));
+        while wait_for(&[at_once, soon]) < 2 {}
+        let soon = subscribe_duration(50_000_000);
+        while ready(soon) == 0 {}
+        println!("heard");
     }
 }
 
