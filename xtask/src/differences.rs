@@ -145,3 +145,10 @@ pub const WINE_GUESTS: Known = Known {
     ]],
     sometimes: &[portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END)],
 };
+
+/// The same for its guests of preview2.
+#[rustfmt::skip]
+pub const WINE_COMPONENTS: Known = Known {
+    always: &[&RESETS_ON_WINE, &[example("chat::wasip2::the_same_conversation_as_natively", RESET_IS_END)]],
+    sometimes: &[portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END)],
+};

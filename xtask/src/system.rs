@@ -3,13 +3,13 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
-use selectio_driver::cargo::{Executable, WASIP1_TARGET};
-use selectio_driver::{Host, System, system, wine};
+use selectio_driver::cargo::{Executable, WASIP1_TARGET, WASIP2_TARGET};
+use selectio_driver::{Host, System, World, system, wine};
 
 use crate::differences::{self, Difference, Known};
 use crate::guests::listed_natively;
 use crate::tally::Tally;
-use crate::test::{build_tests, guest_command, guest_packages, on, only_on_one, run_binary, step, summarize};
+use crate::test::{build_tests, guest_command, guest_packages, on, only_on_one, run_binary, step, summarize, tests_of};
 use crate::toolchain;
 
 /// The tests that need nothing but themselves.
@@ -23,10 +23,8 @@ const HOST: [&str; 5] = ["--package", "selectio-host", "--lib", "--test", "confo
 /// guests, are built for the other system.
 const DRIVER: [&str; 4] = ["--package", "selectio", "--test", "examples"];
 
-/// The names of those tests of the driver that start native programs and nothing else.
-const NATIVE_EXAMPLES: [&str; 1] = ["native::"];
-/// The names of those that start the host.
-const GUEST_EXAMPLES: [&str; 2] = ["wasip1::", "command::"];
+/// The names of those tests of the driver that are about the host's command.
+const COMMAND: &str = "command::";
 
 /// What was run, and what came of it.
 struct Ran {
@@ -45,8 +43,13 @@ pub fn run(system: System) -> Result<ExitCode> {
         System::Wine => {
             toolchain::ensure_target(wine::TARGET)?;
             toolchain::ensure_target(WASIP1_TARGET)?;
+            toolchain::ensure_target(WASIP2_TARGET)?;
             verdicts.push(Verdict::of(run_native(system, "x86_64-pc-windows-gnu on Wine")?, &differences::WINE)?);
-            verdicts.push(Verdict::of(run_guests(system, "wasm32-wasip1 on Wine")?, &differences::WINE_GUESTS)?);
+            let mut guests = run_guests(system, World::Wasip1, WASIP1_TARGET, "wasm32-wasip1 on Wine")?;
+            guests.run_host(system)?;
+            verdicts.push(Verdict::of(guests, &differences::WINE_GUESTS)?);
+            let guests = run_guests(system, World::Wasip2, WASIP2_TARGET, "wasm32-wasip2 on Wine")?;
+            verdicts.push(Verdict::of(guests, &differences::WINE_COMPONENTS)?);
             wine::shut_down()?;
         }
     }
@@ -68,24 +71,20 @@ fn run_native(system: System, name: &'static str) -> Result<Ran> {
         ran.tally.extend(run_once_more_if_silent(system, name, &binary)?);
         ran.binaries.push(binary);
     }
-    ran.drive_examples(system, &NATIVE_EXAMPLES)?;
+    ran.drive_examples(system, &tests_of(World::Native))?;
     Ok(ran)
 }
 
-/// The host's own tests, and those of guests, each of which has a process of its own.
-fn run_guests(system: System, name: &'static str) -> Result<Ran> {
+/// The tests of guests of one world, each of which has a process of its own.
+fn run_guests(system: System, world: World, target: &str, name: &'static str) -> Result<Ran> {
     let mut ran = Ran { name, binaries: Vec::new(), tally: Tally::default() };
-    for binary in build_tests(name, &[&HOST, system.cargo_arguments()].concat())? {
-        ran.tally.extend(run_once_more_if_silent(system, name, &binary)?);
-        ran.binaries.push(binary);
-    }
-    for binary in build_tests(WASIP1_TARGET, &guest_packages(Host::Selectio, WASIP1_TARGET))? {
+    for binary in build_tests(target, &guest_packages(Host::Selectio, target))? {
         let mut command = on(Host::Selectio, guest_command(&binary)?);
         command.env(system::VARIABLE, system.name());
         ran.tally.extend(run_binary(name, &binary, command)?);
         ran.binaries.push(binary);
     }
-    ran.drive_examples(system, &GUEST_EXAMPLES)?;
+    ran.drive_examples(system, &tests_of(world))?;
     Ok(ran)
 }
 
@@ -98,12 +97,21 @@ fn run_once_more_if_silent(system: System, name: &str, binary: &Executable) -> R
 }
 
 impl Ran {
-    /// Runs those tests of the driver whose names contain one of `names`.
-    fn drive_examples(&mut self, system: System, names: &[&str]) -> Result<()> {
+    /// The host's own tests, and those of its command.
+    fn run_host(&mut self, system: System) -> Result<()> {
+        for binary in build_tests(self.name, &[&HOST, system.cargo_arguments()].concat())? {
+            self.tally.extend(run_once_more_if_silent(system, self.name, &binary)?);
+            self.binaries.push(binary);
+        }
+        self.drive_examples(system, COMMAND)
+    }
+
+    /// Runs those tests of the driver whose names contain `name`.
+    fn drive_examples(&mut self, system: System, name: &str) -> Result<()> {
         for binary in build_tests("native", &DRIVER)? {
             let mut command = Command::new(&binary.path);
             // One after another: when a program is killed, Wine 8 sometimes ends another one.
-            command.args(names).args(["--test-threads", "1"]).env(system::VARIABLE, system.name());
+            command.args([name, "--test-threads", "1"]).env(system::VARIABLE, system.name());
             self.tally.extend(run_binary(self.name, &binary, command)?);
             self.binaries.push(binary);
         }
