@@ -101,6 +101,8 @@ const fn portable(test: &'static str, reason: &'static str) -> Difference {
 }
 
 const NOT_ACCEPTED: &str = "a connection that was reset can't be accepted";
+const KEEPALIVE_IS_FIXED: &str = "when a silent peer is probed can't be changed (TCP_KEEPIDLE and others)";
+const SLOW: &str = "it may take longer than a test waits";
 const NO_ICMP: &str = "no ICMP message reaches the sender";
 const RESET_IS_END: &str = "a connection that was reset reads as one that has ended";
 
@@ -126,7 +128,7 @@ pub const WINE: Known = Known {
         Difference {
         binary: "selectio_platform",
         test: "native::options::tests::a_number_that_was_set_is_what_the_kernel_says",
-        reason: "when a silent peer is probed can't be changed (TCP_KEEPIDLE and others)",
+        reason: KEEPALIVE_IS_FIXED,
     },
         portable("datagrams::q35_a_datagram_that_nobody_takes_closes_nothing", NO_ICMP),
         portable("datagrams::q35_nor_does_it_close_what_reads_without_asking_where_from", NO_ICMP),
@@ -149,6 +151,15 @@ pub const WINE_GUESTS: Known = Known {
 /// The same for its guests of preview2.
 #[rustfmt::skip]
 pub const WINE_COMPONENTS: Known = Known {
-    always: &[&RESETS_ON_WINE, &[example("chat::wasip2::the_same_conversation_as_natively", RESET_IS_END)]],
-    sometimes: &[portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END)],
+    always: &[&RESETS_ON_WINE, &[
+        portable("addresses::options_that_every_world_with_options_has_can_be_set_and_asked_for", KEEPALIVE_IS_FIXED),
+        portable("datagrams::q35_a_datagram_that_nobody_takes_closes_nothing", NO_ICMP),
+        portable("datagrams::q35_nor_does_it_close_what_reads_without_asking_where_from", NO_ICMP),
+        example("chat::wasip2::the_same_conversation_as_natively", RESET_IS_END),
+    ]],
+    sometimes: &[
+        portable("clients::a_thousand_connections_one_after_another_leave_nothing_behind", SLOW),
+        portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END),
+        portable("sockets::a27_clients_that_reset_at_once_leave_the_server_alone", NOT_ACCEPTED),
+    ],
 };
