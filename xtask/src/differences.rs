@@ -130,6 +130,8 @@ pub const WINE: Known = Known {
         test: "native::options::tests::a_number_that_was_set_is_what_the_kernel_says",
         reason: KEEPALIVE_IS_FIXED,
     },
+        portable("addresses::options_that_every_world_with_options_has_can_be_set_and_asked_for", KEEPALIVE_IS_FIXED),
+        portable("clients::a_connection_that_is_reset_as_it_is_made_ends_once_and_with_a_word", RESET_IS_END),
         portable("datagrams::q35_a_datagram_that_nobody_takes_closes_nothing", NO_ICMP),
         portable("datagrams::q35_nor_does_it_close_what_reads_without_asking_where_from", NO_ICMP),
         example("chat::native::keeps_to_the_script", RESET_IS_END),
