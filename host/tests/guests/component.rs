@@ -46,6 +46,11 @@ fn main() -> io::Result<()> {
         "hear" => hear(with)?,
         "look up" => println!("{:?}", (with, 80).to_socket_addrs().map(|all| all.count()).map_err(|error| error.kind())),
         "bind" => println!("{:?}", TcpListener::bind(with).map(drop).map_err(|error| error.kind())),
+        "bind each" => {
+            let ports = 1..=with.parse::<u16>().unwrap();
+            let refused = ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_err()).count();
+            println!("{refused} were refused");
+        }
         "bind many" => bind_many(with.parse().unwrap()),
         other => panic!("it can't {other}"),
     }
