@@ -58,7 +58,9 @@ pub fn of_accept(code: ErrorCode) -> io::Error {
         | ErrorCode::ConnectionReset
         | ErrorCode::RemoteUnreachable
         | ErrorCode::Timeout
-        | ErrorCode::AccessDenied => connection_gone(error),
+        | ErrorCode::AccessDenied
+        // Of Windows, about a connection that was reset: a listener can't be in a wrong state.
+        | ErrorCode::InvalidArgument => connection_gone(error),
         _ => error,
     }
 }
