@@ -9,6 +9,10 @@ use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 use super::errors;
 use super::resource::Direction;
 
+/// So much is asked for at least. A host makes and clears as much memory for each read as it is asked for, whatever
+/// comes: 64 KiB cost more than the system call.
+const ASKED_MIN: usize = 2048;
+
 thread_local! {
     /// Where buffers are joined: the host takes one at a time.
     static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -20,6 +24,8 @@ pub struct Stream {
     writable: OnceCell<Pollable>,
     input: InputStream,
     output: OutputStream,
+    /// How much is asked for first: twice what came the last time.
+    asked_first: Cell<usize>,
     /// How reading ended, found out together with bytes: the host tells it once.
     end: RefCell<Option<StreamError>>,
     /// Nothing was sent yet.
@@ -33,6 +39,7 @@ impl Stream {
             writable: OnceCell::new(),
             input,
             output,
+            asked_first: Cell::new(ASKED_MIN),
             end: RefCell::new(None),
             is_fresh: Cell::new(true),
         }
@@ -57,13 +64,17 @@ impl Stream {
     /// nothing: without that read each wait that follows one with bytes would be for nothing.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut length = 0;
+        let mut asked = self.asked_first.get();
         while length < buffer.len() {
             let ended = self.end.borrow_mut().take();
-            match ended.map_or_else(|| self.input.read((buffer.len() - length) as u64), Err) {
+            asked = asked.min(buffer.len() - length);
+            match ended.map_or_else(|| self.input.read(asked as u64), Err) {
                 Ok(bytes) if bytes.is_empty() => break,
                 Ok(bytes) => {
                     buffer[length..length + bytes.len()].copy_from_slice(&bytes);
                     length += bytes.len();
+                    // The next one finds nothing, most probably.
+                    asked = if bytes.len() < asked { ASKED_MIN } else { length };
                 }
                 Err(end) if length > 0 => {
                     *self.end.borrow_mut() = Some(end);
@@ -72,6 +83,9 @@ impl Stream {
                 Err(StreamError::Closed) => return Ok(0),
                 Err(StreamError::LastOperationFailed(error)) => return Err(errors::of_stream(&error)),
             }
+        }
+        if length > 0 {
+            self.asked_first.set(ASKED_MIN.max(2 * length));
         }
         match length {
             0 if !buffer.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
