@@ -24,7 +24,7 @@ pub struct Stream {
     writable: OnceCell<Pollable>,
     input: InputStream,
     output: OutputStream,
-    /// How much is asked for first: twice what came the last time.
+    /// How much is asked for first: a little more than came the last time.
     asked_first: Cell<usize>,
     /// How reading ended, found out together with bytes: the host tells it once.
     end: RefCell<Option<StreamError>>,
@@ -85,7 +85,7 @@ impl Stream {
             }
         }
         if length > 0 {
-            self.asked_first.set(ASKED_MIN.max(2 * length));
+            self.asked_first.set(length + ASKED_MIN);
         }
         match length {
             0 if !buffer.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
