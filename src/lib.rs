@@ -31,6 +31,7 @@
 //! |---|---|---|---|
 //! | unix | epoll on Linux, elsewhere `select(2)` and with many sockets kqueue or event ports ([`Backend`]) | the program's own, or passed by a supervisor | those of the process |
 //! | wasm32-wasip1 | `poll_oneoff` | opened by the host | no addresses, options, datagrams or threads |
+//! | wasm32-wasip2 | `wasi:io/poll` | the program's own, as far as the host grants it the network | no Unix sockets, no threads, few options |
 //! | wasm32-unknown-unknown | a virtual clock | of a simulated network in memory | nothing outside of it |
 
 #![forbid(unsafe_code)]

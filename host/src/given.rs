@@ -34,6 +34,8 @@ pub(crate) struct Given {
     pub(crate) trace: Option<Trace>,
     /// What a component may do in the network.
     pub(crate) network: Arc<Access>,
+    /// TCP sockets that a component makes gather small writes.
+    pub(crate) gathers_small_writes: bool,
     pub(crate) watchers: Watchers,
     /// What is more than 1 is started beside the first.
     pub(crate) further_workers: usize,

@@ -1,5 +1,5 @@
-//! Runs WASI preview1 programs with sockets that the host opened for them, on
-//! a current Wasmtime.
+//! Runs WASI programs with sockets on a current Wasmtime: modules of preview1 with sockets that the host opened for them,
+//! and components of WASI 0.2 with those that it [allows](HostBuilder::allow_tcp).
 //!
 //! Preview1 has no way to open a socket, only to use those that it was given.
 //! Wasmtime dropped that from version 47 on; this host has it: listeners and
@@ -28,7 +28,7 @@
 //! # }
 //! ```
 //!
-//! # What a guest finds
+//! # What a module finds
 //!
 //! - Descriptors 0 to 2 are the process's standard streams; the sockets come
 //!   from 3 on in the order in which they were given, then the directories.
@@ -49,6 +49,17 @@
 //!   system call per event. Its hang-up flag says that the peer has closed its
 //!   side, where the system tells (Linux does); there may still be data to read.
 //!   A failed descriptor is its own event's error, not the call's.
+//!
+//! # What a component finds
+//!
+//! - `wasi:cli`, `clocks`, `filesystem`, `io`, `random` and `sockets` of WASI 0.2, as wasmtime-wasi has them.
+//! - No network but what [`HostBuilder::allow_tcp`], [`HostBuilder::allow_udp`], [`HostBuilder::allow_name_lookup`] and
+//!   [`HostBuilder::inherit_network`] grant; anything else is answered with `access-denied`, and told by
+//!   [`HostBuilder::on_refusal`].
+//! - Its TCP sockets send small amounts of data at once, unless [`HostBuilder::gather_small_writes`] says otherwise; not on
+//!   Windows.
+//! - Given a [`ShutdownRequest`], it can wait for a [reserved instant](selectio_platform::reserved_instants) of its clock to
+//!   learn that it shall end. One that never does isn't told.
 
 mod backtrace;
 mod builder;

@@ -5,7 +5,7 @@ use crate::program::Program;
 use wasmtime::Engine;
 
 pub(crate) enum Runnable {
-    Module(Program),
+    Module(Box<Program>),
     Component(ComponentProgram),
 }
 

@@ -118,13 +118,20 @@ impl Starter {
     fn run_component(&self, program: &ComponentProgram, guest: ComponentGuest) -> Result<i32, Error> {
         let mut store = program.store(guest, &self.given.limits)?;
         self.heed_epochs(&mut store, None);
-        match program.run(&mut store, self.given.stop.as_ref()) {
-            Ok(code) => Ok(code),
-            Err(error) => {
-                let is_over_memory = store.data().memory_limit.is_exceeded();
-                self.end(&program.explained(error), is_over_memory, None)
-            }
+        let error = match program.run(&mut store, self.given.stop.as_ref()) {
+            Ok(code) => return Ok(code),
+            Err(error) => error,
+        };
+        if error.is::<NotStarted>() && !store.data().memory_limit.is_exceeded() {
+            return Err(self.not_started(error.root_cause().to_string().replace('\n', " ")));
         }
+        let result = self.end(&error, store.data().memory_limit.is_exceeded(), None);
+        result.map_err(|ended| match (ended, ComponentProgram::remedy(&error)) {
+            (Error::Trap { reason, backtrace, core_dump }, Some(remedy)) => {
+                Error::Trap { reason: format!("{reason}: {remedy}"), backtrace, core_dump }
+            }
+            (ended, _) => ended,
+        })
     }
 
     /// At its loops and calls the guest ends when it shall, and is sampled when that is due.

@@ -141,7 +141,8 @@ pub trait Platform {
     /// A new socket of this family, type and protocol.
     ///
     /// # Errors
-    /// `Unsupported` on wasip1; natively those of `socket(2)`.
+    /// `Unsupported` on wasip1, and on wasip2 for all but streams and datagrams over the internet; `PermissionDenied`
+    /// on wasip2 when the host grants no network; natively those of `socket(2)`.
     fn socket(&self, domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<Descriptor>;
 
     /// Makes a descriptor from elsewhere one of this platform's sockets, as C2 wants them, and says of which
@@ -176,7 +177,7 @@ pub trait Platform {
     /// Whether an option of the socket is on.
     ///
     /// # Errors
-    /// `Unsupported` on wasip1; natively those of `getsockopt(2)`.
+    /// `Unsupported` on wasip1, and on wasip2 for most; natively those of `getsockopt(2)`.
     fn option(&self, socket: &Descriptor, option: SocketOption) -> io::Result<bool>;
 
     /// Turns an option of the socket on or off. [`SocketOption::NoDelay`] is on from the start for streams over
@@ -213,7 +214,7 @@ pub trait Platform {
     ///
     /// # Errors
     /// `AddrInUse` when somebody has a socket open there; `AlreadyExists` when the file is no socket, which is
-    /// never removed; `Unsupported` on wasip1; natively those of `bind(2)`.
+    /// never removed; `Unsupported` on WASI; natively those of `bind(2)`.
     fn bind_path(&self, socket: &Descriptor, path: &Path) -> io::Result<Box<dyn Any>>;
 
     /// Makes the socket a listener with room for `backlog` connections that wait to be accepted.
@@ -334,14 +335,14 @@ pub trait Platform {
     fn waker(&self) -> io::Result<(Descriptor, Arc<dyn Wake>)>;
 
     /// A descriptor that becomes readable when somebody asks the program to end: natively with Ctrl-C (`SIGINT`)
-    /// or `SIGTERM`, on wasip1 when the user of `selectio run` does. Reading it takes that back.
+    /// or `SIGTERM`, on WASI when the user of `selectio run` does. Reading it takes that back.
     ///
-    /// Every call gives a descriptor of its own, and all of them become readable, except on wasip1, where all are
-    /// the same. Natively, the next such signal after the first ends the program at once, and so does the first
+    /// Every call gives a descriptor of its own, and all of them become readable; on WASI one that reads takes it back
+    /// for all of them. Natively, the next such signal after the first ends the program at once, and so does the first
     /// when no such descriptor is open; a signal that was ignored when the program started stays ignored.
     ///
     /// # Errors
-    /// `Unsupported` on a wasip1 host that passes no signals on; natively those of making a pipe and of
+    /// `Unsupported` on a WASI host that passes no signals on; natively those of making a pipe and of
     /// `sigaction(2)`.
     fn signals(&self) -> io::Result<Descriptor>;
 }

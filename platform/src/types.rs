@@ -81,6 +81,7 @@ impl Found {
 /// | macOS, the BSDs, illumos | `Select` up to 15 descriptors, then `Polling` |
 /// | Windows | `Select` |
 /// | wasip1 | `poll_oneoff`, the only one there |
+/// | wasip2 | `wasi:io/poll`, the only one there |
 ///
 /// No program needs another one to be right, and on unix none is faster in general. On Windows `Polling` pays with
 /// hundreds of connections. `select` takes what the kernel takes: on Linux and Windows `FD_SETSIZE` is no limit here.
@@ -221,10 +222,11 @@ pub enum SocketOption {
     /// Urgent data stays in the stream.
     #[doc(alias = "OptOOBInline")]
     OutOfBandInline,
-    /// Addresses on which earlier connections linger may be bound.
+    /// Addresses on which earlier connections linger may be bound. On wasip2 they always may.
     #[doc(alias = "OptReuseAddr")]
     ReuseAddress,
-    /// Small pieces are sent at once instead of being gathered. On from the start, unless a host decides.
+    /// Small pieces are sent at once instead of being gathered. On from the start, unless a host decides: under
+    /// `selectio run` it is on for every guest, and the `wasmtime` command leaves it off for components.
     #[doc(alias = "TCP_NODELAY")]
     NoDelay,
 }

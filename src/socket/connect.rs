@@ -18,7 +18,7 @@ use crate::status::SocketStatus;
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(30);
 
 impl AsyncSocket {
-    /// A connection to `address`, made or under way: the one entry that is the same in both worlds.
+    /// A connection to `address`, made or under way: the one entry that is the same in every world.
     ///
     /// It is the stream that the host connected for this program under the name `address`, or else the next
     /// one without a name, when `address` is an address; only when there is none, a new socket that connects to
@@ -71,7 +71,7 @@ impl AsyncSocket {
 
     /// Starts to connect to a name or an address; `handle_connect` is called when the connection stands.
     /// All addresses of a name are tried in turn, and only when the last one fails the socket's
-    /// `handle_error` is called. Looking up a name blocks. Natively only.
+    /// `handle_error` is called. Looking up a name blocks. Natively and on wasip2.
     ///
     /// What is sent from now on is delivered in order when the connection stands.
     ///
@@ -234,7 +234,7 @@ impl AsyncSocket {
 /// All addresses of a name. Blocks while the resolver works.
 pub(super) fn resolve(platform: &dyn Platform, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     platform.resolve(host, port).map_err(|error| match error.kind() {
-        io::ErrorKind::Unsupported => error,
+        io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied => error,
         _ => explained(format!("{error}: check the spelling of {host:?}, or give an address"), error),
     })
 }

@@ -1,4 +1,4 @@
-//! Datagrams: each on its own, with an address. Natively only.
+//! Datagrams: each on its own, with an address. Natively and on wasip2.
 
 use std::io::{self, IoSlice};
 

@@ -24,7 +24,7 @@ const MUTE_TIME: Duration = Duration::from_millis(100);
 const BACKLOG: u32 = 4096;
 
 impl AsyncSocket {
-    /// A listening socket: the one entry that is the same in both worlds.
+    /// A listening socket: the one entry that is the same in every world.
     ///
     /// It is the listener that the host opened for this program under the name `address`, or else the next
     /// one without a name or the only one that is left, when `address` is an address (WebAssembly, or natively under
@@ -82,7 +82,7 @@ impl AsyncSocket {
         Ok(socket)
     }
 
-    /// Gives the socket its local address. Natively only.
+    /// Gives the socket its local address. Natively and on wasip2.
     ///
     /// # Errors
     /// `Unsupported` on wasip1; `AddrInUse` and others of `bind(2)`; `InvalidInput` unless it is idle.

@@ -153,7 +153,8 @@ impl Drop for Inner {
 }
 
 impl AsyncSocket {
-    /// An idle socket for streams over IPv4. Natively only: on WebAssembly the host opens the sockets.
+    /// An idle socket for streams over IPv4. Natively and on wasip2: on wasip1 the host opens the
+    /// sockets.
     ///
     /// # Errors
     /// `Unsupported` on wasip1, with the way to get a socket there; otherwise those of `socket(2)`.
@@ -267,7 +268,7 @@ impl AsyncSocket {
         self.status() == SocketStatus::Closed
     }
 
-    /// The address that it is bound to. Natively only.
+    /// The address that it is bound to. Natively and on wasip2.
     ///
     /// # Errors
     /// `Unsupported` on wasip1, where only the host knows; `NotConnected` when it is closed.
@@ -276,7 +277,7 @@ impl AsyncSocket {
         self.with_open_descriptor("local_addr", |platform, descriptor| platform.local_addr(descriptor))
     }
 
-    /// The address of the peer. Natively only.
+    /// The address of the peer. Natively and on wasip2.
     ///
     /// # Errors
     /// `Unsupported` on wasip1, where only the host knows; `NotConnected` without a peer.

@@ -7,7 +7,7 @@ use selectio_platform::{IntegerOption, SocketOption};
 use super::AsyncSocket;
 
 impl AsyncSocket {
-    /// Whether an option of the socket is on. Natively only.
+    /// Whether an option of the socket is on. Natively and on wasip2.
     ///
     /// # Errors
     /// `Unsupported` on wasip1; otherwise those of `getsockopt(2)`.
@@ -16,7 +16,7 @@ impl AsyncSocket {
         self.with_open_descriptor("option", |platform, socket| platform.option(socket, option))
     }
 
-    /// Turns an option of the socket on or off. Natively only.
+    /// Turns an option of the socket on or off. Natively and on wasip2.
     ///
     /// # Errors
     /// `Unsupported` on wasip1; `InvalidInput` for an option that can only be asked for; otherwise those
@@ -26,7 +26,7 @@ impl AsyncSocket {
         self.with_open_descriptor("set_option", |platform, socket| platform.set_option(socket, option, on))
     }
 
-    /// The value of an option of the socket that is a number. Natively only.
+    /// The value of an option of the socket that is a number. Natively and on wasip2.
     ///
     /// # Errors
     /// `Unsupported` on wasip1, and where the system has no such option; otherwise those of `getsockopt(2)`.
@@ -35,7 +35,7 @@ impl AsyncSocket {
         self.with_open_descriptor("integer_option", |platform, socket| platform.integer_option(socket, option))
     }
 
-    /// Sets an option of the socket that is a number. The kernel may take it as a hint. Natively only.
+    /// Sets an option of the socket that is a number. The kernel may take it as a hint. Natively and on wasip2.
     ///
     /// # Errors
     /// `Unsupported` on wasip1, and where the system has no such option; otherwise those of `setsockopt(2)`.

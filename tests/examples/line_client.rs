@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::process::Command;
 
+use selectio_driver::guest::START_LIMIT;
 use selectio_driver::host::Network;
 use selectio_driver::process::{Process, Stream};
 use selectio_driver::{Host, World, cargo, program};
@@ -81,7 +82,7 @@ fn expect_lines_to_come_back(line_client: Command) {
     let mut input = process.input().expect("its input is piped");
     input.write_all(b"one\ntwo\n").expect("it reads");
     let both = |text: &str| (text == "one\ntwo\n").then_some(());
-    process.wait_for(Stream::Stdout, LIMIT, both).expect("both lines come back");
+    process.wait_for(Stream::Stdout, START_LIMIT, both).expect("both lines come back");
     drop(input);
     let status = process.wait(LIMIT).expect("it ends with its input");
     assert!(status.success(), "{}", process.all_output());

@@ -38,12 +38,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use selectio_driver::client::{Client, Received};
+use selectio_driver::guest::START_LIMIT;
 use selectio_driver::host::Network;
 use selectio_driver::process::{Process, Stream};
 use selectio_driver::{Host, Program, System, World, cargo};
 
-/// How long anything that has to happen may take. The host, which is not optimized, compiles a guest before its first start:
-/// that takes it five seconds when nothing else runs.
+/// How long anything that has to happen may take, once a program runs. Until then it is [`START_LIMIT`]: hosts compile a guest
+/// before its first start.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Starts an example that listens.
@@ -109,7 +110,7 @@ impl Ended {
     fn of(command: Command) -> Ended {
         let mut process = Process::start(command).expect("the program starts");
         drop(process.input());
-        let status = process.wait(LIMIT).expect("the program ends");
+        let status = process.wait(START_LIMIT).expect("the program ends");
         Ended {
             exit_code: status.code(),
             stdout: process.output(Stream::Stdout),

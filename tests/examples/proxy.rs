@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use selectio_driver::guest::START_LIMIT;
 use selectio_driver::host::Network;
 use selectio_driver::process::{Process, Stream};
 use selectio_driver::{Host, System, World, cargo, program};
@@ -39,7 +40,7 @@ fn start(world: World, target: SocketAddr) -> (Process, SocketAddr) {
     };
     command.args(["127.0.0.1:0", &target]);
     let process = Process::start(command).expect("it starts");
-    let address = process.wait_for(stream, LIMIT, |text| program::announced(text).next());
+    let address = process.wait_for(stream, START_LIMIT, |text| program::announced(text).next());
     let address = address.expect("it says where it listens");
     (process, address)
 }

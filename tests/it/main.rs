@@ -1,9 +1,11 @@
 //! The tests of the library: the same bodies on every target, with a world outside that plays the clients.
 
+mod addresses;
 mod backpressure;
 mod bad_input;
 mod blocking;
 mod calm;
+mod clients;
 mod closing;
 mod connect;
 mod contract;

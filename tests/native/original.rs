@@ -35,8 +35,8 @@ fn rows() -> Vec<(Vec<String>, Vec<String>)> {
     let rows = text.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let columns: Vec<&str> = row.split('|').collect();
-        assert_eq!(columns.len(), 7, "{row}");
-        assert!(columns[3..6].iter().all(|column| ["yes", "no"].contains(&column.trim())), "{row}");
+        assert_eq!(columns.len(), 8, "{row}");
+        assert!(columns[3..7].iter().all(|column| ["yes", "no"].contains(&column.trim())), "{row}");
         (code_spans(columns[1]), code_spans(columns[2]))
     })
     .collect()

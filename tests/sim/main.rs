@@ -1,6 +1,8 @@
 //! The portable tests once more, natively in a simulated network; and what can only be tested there.
 #![cfg(not(target_family = "wasm"))]
 
+#[path = "../it/addresses.rs"]
+mod addresses;
 #[path = "../it/backpressure.rs"]
 mod backpressure;
 #[path = "../it/bad_input/mod.rs"]
@@ -9,6 +11,8 @@ mod bad_input;
 mod blocking;
 #[path = "../it/calm.rs"]
 mod calm;
+#[path = "../it/clients.rs"]
+mod clients;
 #[path = "../it/closing.rs"]
 mod closing;
 mod closing_states;

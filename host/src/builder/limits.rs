@@ -24,8 +24,8 @@ impl HostBuilder {
         self
     }
 
-    /// The most sockets that the guest may have open, those given to it
-    /// included; beyond it `sock_accept` answers `mfile`.
+    /// The most sockets that the guest may have open, those given to it included; beyond it `sock_accept` answers `mfile`,
+    /// and what makes a socket for a component answers `new-socket-limit`.
     pub fn max_sockets(mut self, count: usize) -> HostBuilder {
         self.given.limits.sockets = Some(count);
         self
@@ -37,7 +37,8 @@ impl HostBuilder {
         self
     }
 
-    /// Ends connections of the guest on which nothing has moved for so long: it finds that the peer is gone.
+    /// Ends connections of the guest on which nothing has moved for so long: it finds that the peer is gone. Not for
+    /// components.
     pub fn idle_timeout(mut self, limit: Duration) -> HostBuilder {
         self.given.limits.idle = Some(limit);
         self

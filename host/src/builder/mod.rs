@@ -190,7 +190,7 @@ impl HostBuilder {
     }
 
     /// Asks the guests to end: each finds it under the number [`SHUTDOWN_FD`](crate::SHUTDOWN_FD), which is not open
-    /// otherwise.
+    /// otherwise. A component finds it at [reserved instants](selectio_platform::reserved_instants) of its clock.
     pub fn shutdown(mut self, request: ShutdownRequest) -> HostBuilder {
         self.given.shutdown = Some(request);
         self
@@ -225,7 +225,7 @@ impl HostBuilder {
         self
     }
 
-    /// Called once, when all guests have waited in `poll_oneoff` for the first time: they serve.
+    /// Called once, when all guests have waited in `poll_oneoff`, or for a pollable, for the first time: they serve.
     pub fn on_ready(mut self, tell: impl Fn() + Send + Sync + 'static) -> HostBuilder {
         self.given.watchers.ready = Some(Arc::new(tell));
         self
@@ -328,7 +328,7 @@ impl HostBuilder {
         let program = match code.kind()? {
             Kind::Module => {
                 component::check_module(&code.name, &self.network)?;
-                Runnable::Module(Program::load(&code, &settings, self.link_options, &self.given.arguments)?)
+                Runnable::Module(Box::new(Program::load(&code, &settings, self.link_options, &self.given.arguments)?))
             }
             Kind::Component => {
                 component::check(&code.name, &self.given, &self.link_options, !self.preopens.is_empty())?;

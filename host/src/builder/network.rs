@@ -67,6 +67,13 @@ impl HostBuilder {
         self
     }
 
+    /// Lets the TCP sockets that a component makes gather small writes (Nagle's algorithm); otherwise they go out at once,
+    /// but on Windows.
+    pub fn gather_small_writes(mut self) -> HostBuilder {
+        self.given.gathers_small_writes = true;
+        self
+    }
+
     /// Called when a component is refused a use of the network that is not granted: once for each, with one line that says
     /// what it wanted and how to allow it. Of very many only the first are told.
     pub fn on_refusal(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> HostBuilder {

@@ -46,7 +46,11 @@ const WASI: &[Known] = &[
     yes("inherit-stdin", "[=y|n]", "Let the program read standard input; on by default"),
     yes("inherit-stdout", "[=y|n]", "Let the program write to standard output; on by default"),
     yes("listenfd", "[=y|n]", "Give the program the sockets of systemd's socket activation, as --listenfd"),
-    yes("max-component-handles", "=N", "How many handles of resources a component may have; 100000 by default"),
+    yes(
+        "max-component-handles",
+        "=N",
+        "How many handles of resources a component may have; 400000 by default, or one for each 256 bytes of --max-memory",
+    ),
     yes("max-random-size", "=N", "How many random bytes one call of the program may ask for"),
     yes("max-resources", "=N", "How many sockets, streams and pollables a component may have; 1000000 by default"),
     yes("network-error-code", "[=y|n]", "Offer network-error-code of wasi:sockets, which is not stable yet"),

@@ -190,6 +190,9 @@ impl Run {
             builder = builder.preopen(socket);
         }
         builder = self.network.apply(builder);
+        if self.nagle {
+            builder = builder.gather_small_writes();
+        }
         for Directory { host, guest, is_read_only } in self.directories {
             builder = match is_read_only {
                 true => builder.directory_read_only(host, guest),

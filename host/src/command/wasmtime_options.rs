@@ -19,9 +19,6 @@ const GROUPS: [(&str, &str); 5] = [
     ("wasi_raw", "What the program gets of WASI; -S help lists them"),
 ];
 
-/// What the host's functions may take of a stack that a component runs on, beside the component.
-const ASYNC_STACK_BYTES_MORE: usize = 1536 * 1024;
-
 /// The options, checked, and what is set by them.
 pub(super) struct WasmtimeOptions {
     config: Config,
@@ -80,12 +77,6 @@ impl WasmtimeOptions {
         let mut config = options.config(None).map_err(|error| format!("Wasmtime can't be set so: {}", line(&error)))?;
         if wants_cache {
             config.cache(cache(options.codegen.cache_config.as_deref())?);
-        }
-        if let Some(bytes) = options.wasm.max_wasm_stack
-            && options.wasm.async_stack_size.is_none()
-        {
-            // Modules have the stack of their thread, components one of their own.
-            config.async_stack_size(bytes.saturating_add(ASYNC_STACK_BYTES_MORE));
         }
         if options.debug.max_backtrace == Some(0) {
             config.wasm_backtrace_max_frames(None);

@@ -25,8 +25,11 @@ pub(crate) struct ComponentGuest {
     pub(super) first_wait: Option<Box<dyn FnOnce() + Send>>,
     /// Its last wait has given the runtime no time to look at sockets and clocks.
     pub(super) has_hurried: bool,
+    /// How many sockets it has open.
     pub(super) sockets: usize,
     pub(super) sockets_max: usize,
+    /// Its TCP sockets are left as the system makes them.
+    pub(super) gathers_small_writes: bool,
 }
 
 impl ComponentGuest {
@@ -52,6 +55,7 @@ impl ComponentGuest {
             has_hurried: false,
             sockets: 0,
             sockets_max: given.limits.sockets.unwrap_or(usize::MAX),
+            gathers_small_writes: given.gathers_small_writes,
         })
     }
 }

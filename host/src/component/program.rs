@@ -11,15 +11,20 @@ use wasmtime::component::{Linker, ResourceTableError};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
-const TOO_MANY_RESOURCES: &str =
-    "it has more sockets, streams and pollables than it may; allow more with -S max-resources=N";
-
 pub(crate) struct ComponentProgram {
-    name: String,
     pub(super) command: CommandPre<ComponentGuest>,
     /// What its instances take in this host, beside their memories and tables.
     pub(super) instance_bytes: usize,
 }
+
+/// By itself Wasmtime allows 100,000, of which each connection takes up to six, and each element of a list that is waited
+/// for one more while that lasts.
+const HANDLES_MAX: usize = 400_000;
+
+const HANDLES_MIN: usize = 10_000;
+
+/// About what this host keeps for a handle and what is behind it.
+const HANDLE_BYTES: usize = 256;
 
 impl ComponentProgram {
     pub(crate) fn load(
@@ -39,7 +44,7 @@ impl ComponentProgram {
         }
         let linked = linker.instantiate_pre(&component).and_then(CommandPre::new);
         let command = linked.map_err(|error| unfit(world::explain_imports(&component, &error)))?;
-        Ok(ComponentProgram { name: code.name.clone(), command, instance_bytes: code.instance_bytes() })
+        Ok(ComponentProgram { command, instance_bytes: code.instance_bytes() })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -50,23 +55,23 @@ impl ComponentProgram {
     pub(crate) fn store(&self, guest: ComponentGuest, limits: &Limits) -> Result<Store<ComponentGuest>, Error> {
         let mut store = Store::new(self.engine(), guest);
         store.limiter(|guest| &mut guest.memory_limit);
-        if let Some(count) = limits.handles {
-            store.set_max_component_handles(count);
-        }
+        store.set_max_component_handles(limits.handles.unwrap_or_else(|| handles_max(limits.memory_bytes)));
         metering::prepare(&mut store, limits)?;
         Ok(store)
     }
 
-    /// `error` in words that say what to do, where they are Wasmtime's own.
-    pub(crate) fn explained(&self, error: wasmtime::Error) -> wasmtime::Error {
-        let is_full = matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full));
-        match is_full {
-            true => error.context(TOO_MANY_RESOURCES),
-            false => error,
+    /// What to do about an error that is about this host's limits of a component.
+    pub(crate) fn remedy(error: &wasmtime::Error) -> Option<&'static str> {
+        if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
+            return Some("it has all sockets, streams and pollables that it may; allow more with -S max-resources=N");
         }
+        // Wasmtime has no type for it.
+        let is_about_handles = error.root_cause().to_string().contains("handle limit exceeded");
+        is_about_handles.then_some("it has all handles that it may; allow more with -S max-component-handles=N")
     }
+}
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
+/// How many handles a component may have that may have so much memory: what is kept for them is about that, too.
+fn handles_max(memory_bytes: Option<usize>) -> usize {
+    memory_bytes.map_or(HANDLES_MAX, |bytes| (bytes / HANDLE_BYTES).clamp(HANDLES_MIN, HANDLES_MAX))
 }

@@ -42,14 +42,17 @@ pub(super) fn check_exports(component: &Component) -> Result<(), String> {
     }
     let known = WORLDS.iter().find_map(|(start, remedy)| {
         let export = exports.iter().find(|name| name.starts_with(start))?;
-        Some(format!("it exports {export}, and not wasi:cli/run of WASI 0.2: {remedy}"))
+        Some(format!("it is a component that exports {export}, and not wasi:cli/run of WASI 0.2: {remedy}"))
     });
     Err(known.unwrap_or_else(|| match exports.first() {
         Some(export) => format!(
-            "it exports {}, and not wasi:cli/run, which a program has: it is a library; compose it with a program",
+            "it is a component that exports {}, and not wasi:cli/run, which a program has: it is a library; compose it with \
+             a program",
             export.escape_debug()
         ),
-        None => "it exports nothing, and a program exports wasi:cli/run; build it for wasm32-wasip2".to_owned(),
+        None => {
+            "it is a component that exports nothing, and a program exports wasi:cli/run; build it for wasm32-wasip2".to_owned()
+        }
     }))
 }
 

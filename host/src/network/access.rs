@@ -1,12 +1,12 @@
 //! What is granted, and what each use of the network needs.
 
 use super::pattern::Pattern;
-use super::refusals::Refusals;
+use super::refusals::{Refusals, Tell};
 use crate::error::Error;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 /// So many peers that have sent something last may be answered.
@@ -21,7 +21,7 @@ pub(crate) struct Asked {
     pub(crate) names: bool,
     pub(crate) no_tcp: bool,
     pub(crate) no_udp: bool,
-    pub(crate) tell: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub(crate) tell: Option<Tell>,
 }
 
 /// What a component may do in the network.
@@ -70,9 +70,17 @@ impl Asked {
 impl Access {
     /// Whether the guest may use `address` so; the operator is told when not.
     pub(crate) fn allows(&self, address: SocketAddr, usage: SocketAddrUse) -> bool {
-        if self.everything {
-            return true;
+        let is_allowed = self.everything || self.is_granted(address, usage);
+        match usage {
+            SocketAddrUse::TcpListen if is_allowed => log::info!("the program listens on {address}"),
+            SocketAddrUse::TcpAccept if is_allowed => log::info!("{address} has connected"),
+            SocketAddrUse::TcpConnect if is_allowed => log::info!("the program connects to {address}"),
+            _ => {}
         }
+        is_allowed
+    }
+
+    fn is_granted(&self, address: SocketAddr, usage: SocketAddrUse) -> bool {
         match usage {
             // To no port of no address: by itself that does nothing, and the system binds so when a socket connects or
             // sends. Listening there, and hearing from others, is checked when it comes.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// What a guest makes up without end is not told without end.
 const TOLD_MAX: usize = 20;
 
-type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+/// Who is told.
+pub(crate) type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What was told so far.
 #[derive(Default)]

@@ -8,6 +8,6 @@ mod windows;
 pub(crate) mod readiness;
 
 #[cfg(unix)]
-pub(crate) use unix::{calls, errors, inherit, socket_file, stdio, vector};
+pub(crate) use unix::{calls, errors, inherit, new_socket, socket_file, stdio, vector};
 #[cfg(windows)]
-pub(crate) use windows::{calls, errors, inherit, socket_file, stdio, vector};
+pub(crate) use windows::{calls, errors, inherit, new_socket, socket_file, stdio, vector};

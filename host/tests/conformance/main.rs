@@ -24,6 +24,22 @@ mod command;
 #[cfg(target_os = "linux")]
 mod compiled;
 #[cfg(target_os = "linux")]
+mod component;
+#[cfg(target_os = "linux")]
+mod component_endings;
+#[cfg(target_os = "linux")]
+mod component_guest;
+#[cfg(target_os = "linux")]
+mod component_hostile;
+#[cfg(target_os = "linux")]
+mod component_kinds;
+#[cfg(target_os = "linux")]
+mod component_network;
+#[cfg(target_os = "linux")]
+mod component_options;
+#[cfg(target_os = "linux")]
+mod component_shutdown;
+#[cfg(target_os = "linux")]
 mod crowd;
 #[cfg(target_os = "linux")]
 mod draining;

@@ -22,7 +22,7 @@ fn a_wrong_call_is_one_line_and_exit_code_2() {
         (&["run", "-S", "nonsense", &guest], "nonsense"),
         (&["run", "-D", "debugger=gdb.wasm", &guest], "-Ddebugger="),
         (&["run", "-D", "logging", &guest], "-Dlogging=y: "),
-        (&["run", "-W", "component-model", &guest], "-Wcomponent-model=y: "),
+        (&["run", "-W", "component-model-async", &guest], "-Wcomponent-model-async=y: "),
         (&["run", "-W", "timeout=0", &guest], "give it some time"),
         (&["run", "-W", "fuel=much", &guest], "fuel=much"),
         (&["run", "-O", "pooling-allocator", &guest], "-Opooling-allocator=y: "),

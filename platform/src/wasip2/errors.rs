@@ -12,9 +12,8 @@ const GRANT: &str = "give it the network, by `wasmtime run -S inherit-network pr
     `selectio run --inherit-network program.wasm`, or there only what is needed, by `--allow-tcp ADDRESS` and \
     `--allow-udp ADDRESS`";
 
-/// How it may look up names.
-const GRANT_NAMES: &str = "give it the network, by `wasmtime run -S inherit-network program.wasm`, or \
-    `selectio run --allow-names program.wasm`";
+/// How it may look up names, which is a permission of its own.
+const GRANT_NAMES: &str = "`wasmtime run -S allow-ip-name-lookup`, or `selectio run --allow-names`";
 
 /// The same number, and so the same kind and text, as the standard library has for it on this target.
 pub fn to_error(code: ErrorCode) -> io::Error {
@@ -100,12 +99,13 @@ pub fn not_connected() -> io::Error {
 /// Of looking up a name.
 pub fn of_lookup(host: &str, code: ErrorCode) -> io::Error {
     let text = match code {
-        ErrorCode::AccessDenied => format!("the host doesn't let this program look up names: {GRANT_NAMES}"),
-        ErrorCode::NameUnresolvable | ErrorCode::InvalidArgument => {
-            format!("there is no host called {host}: check how it is spelt")
+        ErrorCode::AccessDenied => format!("the host doesn't let this program look up names: let it, by {GRANT_NAMES}"),
+        ErrorCode::NameUnresolvable | ErrorCode::InvalidArgument => format!("there is no host called {host}"),
+        ErrorCode::TemporaryResolverFailure => format!("no name server answers about {host} now"),
+        // Wasmtime says this when it may not ask at all.
+        ErrorCode::PermanentResolverFailure => {
+            format!("the host can't or may not look up {host} (what lets it: {GRANT_NAMES})")
         }
-        ErrorCode::TemporaryResolverFailure => format!("no name server answers about {host}: try again later"),
-        ErrorCode::PermanentResolverFailure => format!("the name server can't answer about {host}"),
         other => return to_error(other),
     };
     let error = match code {

@@ -100,6 +100,19 @@ impl Resource {
         }
     }
 
+    /// Whether it is readable, of which the host has said so.
+    pub fn confirm_readable(&self) -> bool {
+        match &self.kind {
+            Kind::Tcp(tcp) => tcp.confirm_readable(),
+            _ => true,
+        }
+    }
+
+    /// Whether it is readable by what was read to confirm it, of which the host knows nothing.
+    pub fn has_kept(&self) -> bool {
+        matches!(&self.kind, Kind::Tcp(tcp) if tcp.has_kept())
+    }
+
     pub fn tcp(&self) -> io::Result<&Tcp> {
         match &self.kind {
             Kind::Tcp(tcp) => Ok(tcp),

@@ -3,7 +3,6 @@
 //! The host is given one list of handles. Making a pollable, and dropping it, is a host call each; so they are made once
 //! for each direction of a socket and kept as long as the socket, and the list is kept from wait to wait.
 
-use std::cell::OnceCell;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -46,7 +45,8 @@ pub struct PollList {
     change_count: u64,
     /// Which watches the wait was about.
     found: Vec<usize>,
-    clock: Clock,
+    /// Which watches may have something to read that the host doesn't have any more.
+    kept: Vec<usize>,
 }
 
 impl PollList {
@@ -59,7 +59,7 @@ impl PollList {
             index_of: NumberMap::default(),
             change_count: change_count(),
             found: Vec::new(),
-            clock: Clock::default(),
+            kept: Vec::new(),
         }
     }
 
@@ -83,6 +83,12 @@ impl PollList {
                 (None, Some(handle)) => self.put_in(handle, Owner { index, direction }),
                 (None, None) => {}
             }
+        }
+        if let Some(watch) = &self.watches[index]
+            && watch.interest.read
+            && watch.resource.has_kept()
+        {
+            self.kept.push(index);
         }
     }
 
@@ -126,9 +132,47 @@ impl PollList {
         self.change_count = change_count();
     }
 
-    fn note(&mut self, position: usize) {
-        // The clock is behind all others.
-        let Some(&Owner { index, direction }) = self.owners.get(position) else { return };
+    /// Finds what is readable by what was read before.
+    fn note_kept(&mut self) {
+        for position in (0..self.kept.len()).rev() {
+            let index = self.kept.swap_remove(position);
+            self.note_readable(index, Resource::has_kept);
+        }
+    }
+
+    /// Notes what the host finds ready; answers whether the time is over.
+    fn wait_once(&mut self, timer: Option<&Timer>) -> bool {
+        let count = self.handles.len();
+        self.handles.extend(timer.map(Timer::handle));
+        let ready = hostcalls::poll(&self.handles);
+        self.handles.truncate(count);
+        let mut is_over = false;
+        for position in ready {
+            match position as usize {
+                position if position < count => self.note_ready(position),
+                _ => is_over = true,
+            }
+        }
+        is_over
+    }
+
+    fn note_ready(&mut self, position: usize) {
+        match self.owners.get(position) {
+            Some(&Owner { index, direction: Direction::Read }) => self.note_readable(index, Resource::confirm_readable),
+            Some(&Owner { index, direction: Direction::Write }) => self.note(index, Direction::Write),
+            None => {}
+        }
+    }
+
+    fn note_readable(&mut self, index: usize, is_readable: fn(&Resource) -> bool) {
+        let Some(watch) = &self.watches[index] else { return };
+        if watch.interest.read && !watch.readable && is_readable(&watch.resource) {
+            self.kept.push(index);
+            self.note(index, Direction::Read);
+        }
+    }
+
+    fn note(&mut self, index: usize, direction: Direction) {
         let Some(watch) = &mut self.watches[index] else { return };
         if !watch.readable && !watch.writable {
             self.found.push(index);
@@ -209,57 +253,51 @@ impl Selector for PollList {
         found.clear();
         closing::sweep();
         self.follow_changes(found);
-        let timeout = if found.is_empty() { timeout } else { Some(Duration::ZERO) };
+        self.note_kept();
+        let timeout = if found.is_empty() && self.found.is_empty() { timeout } else { Some(Duration::ZERO) };
         if self.handles.is_empty() && timeout.is_none() {
             return Err(nothing_to_wait_for());
         }
-        let ready = self.clock.poll(&mut self.handles, timeout);
-        for position in ready {
-            self.note(position as usize);
-        }
+        let timer = timeout.map(Timer::start);
+        while !self.wait_once(timer.as_ref()) && self.found.is_empty() {}
         self.report(found);
         Ok(())
     }
 }
 
 /// What ends a wait after a time.
-#[derive(Default)]
-struct Clock {
-    /// Always ready, so that nothing is waited for.
-    past: OnceCell<Pollable>,
+enum Timer {
+    /// At once.
+    Past,
+    Later(Pollable),
 }
 
-impl Clock {
-    /// Waits for `handles`, and no longer than `timeout`.
-    fn poll(&self, handles: &mut Vec<u32>, timeout: Option<Duration>) -> Vec<u32> {
-        let Some(timeout) = timeout else { return hostcalls::poll(handles) };
-        let timer;
-        let clock = if timeout.is_zero() {
-            self.past.get_or_init(|| subscribe_instant(0))
-        } else {
-            // 584 years are as good as for ever.
-            timer = subscribe_duration(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
-            &timer
-        };
-        handles.push(clock.handle());
-        let ready = hostcalls::poll(handles);
-        handles.pop();
-        ready
+thread_local! {
+    /// Always ready, so that nothing is waited for.
+    static PAST: Pollable = subscribe_instant(0);
+}
+
+impl Timer {
+    fn start(timeout: Duration) -> Timer {
+        if timeout.is_zero() {
+            return Timer::Past;
+        }
+        // 584 years are as good as for ever.
+        Timer::Later(subscribe_duration(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    fn handle(&self) -> u32 {
+        match self {
+            Timer::Past => PAST.with(Pollable::handle),
+            Timer::Later(timer) => timer.handle(),
+        }
     }
 }
 
 /// Waits for one descriptor.
 pub fn wait(descriptor: &Descriptor, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
-    let resource = descriptor.resource()?;
-    let wanted = [(interest.read, Direction::Read), (interest.write, Direction::Write)];
-    let handle =
-        |(is_wanted, direction): (bool, Direction)| if is_wanted { resource.pollable(direction) } else { None };
-    let mut handles: Vec<u32> = wanted.into_iter().filter_map(handle).collect();
-    let count = handles.len();
-    if count == 0 && timeout.is_none() {
-        return Err(nothing_to_wait_for());
-    }
-    closing::sweep();
-    let ready = Clock::default().poll(&mut handles, timeout);
-    Ok(ready.iter().any(|&position| (position as usize) < count))
+    let (mut list, mut found) = (PollList::new(), Found::default());
+    list.add(descriptor, 0, interest)?;
+    list.select(timeout, &mut found)?;
+    Ok(!found.ready.is_empty())
 }

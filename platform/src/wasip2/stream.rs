@@ -12,6 +12,8 @@ use super::resource::Direction;
 /// So much is asked for at least. A host makes and clears as much memory for each read as it is asked for, whatever
 /// comes: 64 KiB cost more than the system call.
 const ASKED_MIN: usize = 2048;
+/// No host gives more at a time.
+const ASKED_MAX: usize = 64 * 1024;
 
 thread_local! {
     /// Where buffers are joined: the host takes one at a time.
@@ -24,12 +26,39 @@ pub struct Stream {
     writable: OnceCell<Pollable>,
     input: InputStream,
     output: OutputStream,
+    /// What was read to find out whether there is something to read.
+    kept: RefCell<Kept>,
     /// How much is asked for first: a little more than came the last time.
     asked_first: Cell<usize>,
-    /// How reading ended, found out together with bytes: the host tells it once.
-    end: RefCell<Option<StreamError>>,
     /// Nothing was sent yet.
     is_fresh: Cell<bool>,
+}
+
+/// Bytes, and how reading ended after them: the host tells that once.
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    /// So many of them were given away.
+    given: usize,
+    end: Option<StreamError>,
+}
+
+impl Kept {
+    fn is_empty(&self) -> bool {
+        self.given == self.bytes.len() && self.end.is_none()
+    }
+
+    /// Moves bytes to the start of `buffer`.
+    fn give(&mut self, buffer: &mut [u8]) -> usize {
+        let rest = &self.bytes[self.given..];
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        self.given += length;
+        if self.given == self.bytes.len() {
+            (self.bytes, self.given) = (Vec::new(), 0);
+        }
+        length
+    }
 }
 
 impl Stream {
@@ -39,8 +68,8 @@ impl Stream {
             writable: OnceCell::new(),
             input,
             output,
+            kept: RefCell::default(),
             asked_first: Cell::new(ASKED_MIN),
-            end: RefCell::new(None),
             is_fresh: Cell::new(true),
         }
     }
@@ -60,36 +89,55 @@ impl Stream {
         }
     }
 
+    /// Whether there is something to read, of which the host has said so. It says that of new connections without
+    /// knowing, and of one from which as much was read as was asked for, so what it says is confirmed by reading.
+    pub fn confirm_readable(&self) -> bool {
+        let mut kept = self.kept.borrow_mut();
+        if kept.is_empty() {
+            match self.input.read(self.asked_first.get() as u64) {
+                Ok(bytes) => kept.bytes = bytes,
+                Err(end) => kept.end = Some(end),
+            }
+        }
+        !kept.is_empty()
+    }
+
+    /// Whether there is something to read that the host doesn't have any more.
+    pub fn has_kept(&self) -> bool {
+        !self.kept.borrow().is_empty()
+    }
+
     /// Reads until there is nothing more or the buffer is full. A host finds a stream ready until a read has found
     /// nothing: without that read each wait that follows one with bytes would be for nothing.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut length = 0;
+        let mut kept = self.kept.borrow_mut();
         let mut asked = self.asked_first.get();
-        while length < buffer.len() {
-            let ended = self.end.borrow_mut().take();
+        let mut length = kept.give(buffer);
+        if length > 0 {
+            asked = next_asked(asked, length, length);
+        }
+        while length < buffer.len() && kept.end.is_none() {
             asked = asked.min(buffer.len() - length);
-            match ended.map_or_else(|| self.input.read(asked as u64), Err) {
+            match self.input.read(asked as u64) {
                 Ok(bytes) if bytes.is_empty() => break,
                 Ok(bytes) => {
                     buffer[length..length + bytes.len()].copy_from_slice(&bytes);
                     length += bytes.len();
-                    // The next one finds nothing, most probably.
-                    asked = if bytes.len() < asked { ASKED_MIN } else { length };
+                    asked = next_asked(asked, bytes.len(), length);
                 }
-                Err(end) if length > 0 => {
-                    *self.end.borrow_mut() = Some(end);
-                    break;
-                }
-                Err(StreamError::Closed) => return Ok(0),
-                Err(StreamError::LastOperationFailed(error)) => return Err(errors::of_stream(&error)),
+                Err(end) => kept.end = Some(end),
             }
         }
         if length > 0 {
-            self.asked_first.set(length + ASKED_MIN);
+            self.asked_first.set((length + ASKED_MIN).min(ASKED_MAX));
         }
-        match length {
-            0 if !buffer.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
-            length => Ok(length),
+        if length > 0 || buffer.is_empty() {
+            return Ok(length);
+        }
+        match kept.end.take() {
+            None => Err(io::ErrorKind::WouldBlock.into()),
+            Some(StreamError::Closed) => Ok(0),
+            Some(StreamError::LastOperationFailed(error)) => Err(errors::of_stream(&error)),
         }
     }
 
@@ -130,6 +178,12 @@ impl Stream {
     pub fn has_unsent(&self) -> bool {
         self.output.check_write().is_ok_and(|room| room == 0)
     }
+}
+
+/// How much is asked for after a read that was asked for `asked` and gave `got` bytes, of `length` in all: after a short one
+/// the next finds nothing, most probably, and after a full one there may be as much again.
+fn next_asked(asked: usize, got: usize, length: usize) -> usize {
+    if got < asked { ASKED_MIN } else { length }
 }
 
 fn sending(error: StreamError) -> io::Error {

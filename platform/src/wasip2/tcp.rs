@@ -93,8 +93,9 @@ impl Tcp {
     pub fn connect_result(&self) -> io::Result<()> {
         match &mut *self.stage.borrow_mut() {
             Stage::Connecting { .. } => {}
-            Stage::Failed { error, .. } => return error.take().map_or(Ok(()), Err),
-            _ => return Ok(()),
+            Stage::Failed { error, .. } => return Err(error.take().unwrap_or_else(errors::not_connected)),
+            Stage::Connected(_) => return Ok(()),
+            Stage::Idle | Stage::Listening { .. } | Stage::Closed => return Err(io::ErrorKind::WouldBlock.into()),
         }
         match self.socket.finish_connect() {
             Ok((input, output)) => {
@@ -154,6 +155,19 @@ impl Tcp {
             Err(ErrorCode::InvalidState) => Err(errors::not_connected()),
             Err(code) => Err(errors::to_error(code)),
         }
+    }
+
+    /// Whether it is readable, of which the host has said so.
+    pub fn confirm_readable(&self) -> bool {
+        match &*self.stage.borrow() {
+            Stage::Connected(stream) => stream.confirm_readable(),
+            _ => true,
+        }
+    }
+
+    /// Whether it is readable by what was read to confirm it.
+    pub fn has_kept(&self) -> bool {
+        matches!(&*self.stage.borrow(), Stage::Connected(stream) if stream.has_kept())
     }
 
     /// What to wait for in this direction; a listener is never ready for writing.

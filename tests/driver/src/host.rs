@@ -156,12 +156,12 @@ impl Host {
             (_, Network::Listeners(addresses)) => {
                 command.args(addresses.iter().flat_map(|address| ["--tcplisten", address]));
             }
-            // Names are another permission there.
+            // Looking up names is a permission of its own.
             (Host::Wasmtime, Network::Whole) => {
                 command.args(["-S", "inherit-network", "-S", "allow-ip-name-lookup"]);
             }
             (_, Network::Whole) => {
-                command.arg("--inherit-network");
+                command.args(["--inherit-network", "--allow-names"]);
             }
         }
         Ok(command)

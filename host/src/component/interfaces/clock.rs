@@ -1,26 +1,19 @@
 //! `wasi:clocks/monotonic-clock`, with the reserved instants.
 
+use super::{Here, View};
 use crate::component::guest::ComponentGuest;
 use crate::shutdown::Channel;
 use selectio_platform::reserved_instants::{IS_SELECTIO, SHUTDOWN_REQUEST, SHUTDOWN_SEEN};
 use std::sync::Arc;
 use wasmtime::Result;
-use wasmtime::component::{HasData, Linker, Resource};
+use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::clocks::WasiClocksView;
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock::{self, Duration, Host, Instant};
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 
-struct Clock;
-
-struct View<'a>(&'a mut ComponentGuest);
-
-impl HasData for Clock {
-    type Data<'a> = View<'a>;
-}
-
 pub(super) fn link(linker: &mut Linker<ComponentGuest>) -> Result<()> {
-    monotonic_clock::add_to_linker::<ComponentGuest, Clock>(linker, |guest| View(guest))
+    monotonic_clock::add_to_linker::<ComponentGuest, Here>(linker, |guest| View(guest))
 }
 
 impl Host for View<'_> {

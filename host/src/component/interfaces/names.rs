@@ -1,26 +1,18 @@
 //! `wasi:sockets/ip-name-lookup`, for the names that are granted.
 
+use super::{Here, View};
 use crate::component::guest::ComponentGuest;
 use wasmtime::Result;
-use wasmtime::component::{HasData, Linker, Resource};
-use wasmtime_wasi::p2::bindings::io::streams::Error;
+use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup::{
     self, Host, HostResolveAddressStream, ResolveAddressStream,
 };
-use wasmtime_wasi::p2::bindings::sockets::network::{self, ErrorCode, HostNetwork, IpAddress};
+use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddress};
 use wasmtime_wasi::p2::{DynPollable, Network, SocketError};
 use wasmtime_wasi::sockets::WasiSocketsView;
 
-struct Names;
-
-struct View<'a>(&'a mut ComponentGuest);
-
-impl HasData for Names {
-    type Data<'a> = View<'a>;
-}
-
 pub(super) fn link(linker: &mut Linker<ComponentGuest>) -> Result<()> {
-    ip_name_lookup::add_to_linker::<ComponentGuest, Names>(linker, |guest| View(guest))
+    ip_name_lookup::add_to_linker::<ComponentGuest, Here>(linker, |guest| View(guest))
 }
 
 impl Host for View<'_> {
@@ -50,22 +42,5 @@ impl HostResolveAddressStream for View<'_> {
 
     fn drop(&mut self, stream: Resource<ResolveAddressStream>) -> Result<()> {
         HostResolveAddressStream::drop(&mut self.0.sockets(), stream)
-    }
-}
-
-/// What the errors above belong to.
-impl network::Host for View<'_> {
-    fn convert_error_code(&mut self, error: SocketError) -> Result<ErrorCode> {
-        self.0.sockets().convert_error_code(error)
-    }
-
-    fn network_error_code(&mut self, error: Resource<Error>) -> Result<Option<ErrorCode>> {
-        self.0.sockets().network_error_code(error)
-    }
-}
-
-impl HostNetwork for View<'_> {
-    fn drop(&mut self, network: Resource<Network>) -> Result<()> {
-        HostNetwork::drop(&mut self.0.sockets(), network)
     }
 }

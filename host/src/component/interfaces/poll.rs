@@ -1,23 +1,16 @@
 //! `wasi:io/poll`, with what this host wants to know of waits.
 
+use super::{Here, View};
 use crate::component::guest::ComponentGuest;
 use std::future::{self, Future};
 use std::pin::pin;
 use wasmtime::Result;
-use wasmtime::component::{HasData, Linker, Resource};
+use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::io::poll::{self, Host, HostPollable};
 
-struct Waits;
-
-struct View<'a>(&'a mut ComponentGuest);
-
-impl HasData for Waits {
-    type Data<'a> = View<'a>;
-}
-
 pub(super) fn link(linker: &mut Linker<ComponentGuest>) -> Result<()> {
-    poll::add_to_linker::<ComponentGuest, Waits>(linker, |guest| View(guest))
+    poll::add_to_linker::<ComponentGuest, Here>(linker, |guest| View(guest))
 }
 
 impl Host for View<'_> {
