@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
-use selectio_driver::cargo::{self, Executable, WASIP1_TARGET};
+use selectio_driver::Host;
+use selectio_driver::cargo::{self, Executable, WASIP1_TARGET, WASIP2_TARGET};
 
 use crate::server::{Program, Server};
 
@@ -60,7 +61,26 @@ pub fn servers() -> Result<Vec<Server>> {
     servers.push(guest("selectio as a guest", Unit::Bytes, path(&guests, "selectio_echo")?));
     servers.push(guest("selectio as a guest, lines", Unit::Lines, path(&guest_lines, "echo")?));
     servers.push(guest("mio as a guest", Unit::Bytes, path(&guests, "mio_echo")?));
+    servers.extend(components(&host)?);
     Ok(servers)
+}
+
+/// The guests of preview2. What they run on is the current Wasmtime, as others ship it, and the host for comparison.
+fn components(host: &Path) -> Result<Vec<Server>> {
+    let names = ["mio_echo", "poll_echo", "selectio_echo"];
+    let built = build("the servers as wasip2 guests", "selectio-bench", "--bin", &names, &["--target", WASIP2_TARGET])?;
+    let wasmtime = Host::Wasmtime.executable()?;
+    let component = |name: &str, executable, host: &Path, options| {
+        let program = Program::Component { host: host.to_owned(), options, component: path(&built, executable)? };
+        anyhow::Ok(server(name, Unit::Bytes, program))
+    };
+    let on_wasmtime: &[&str] = &["-S", "inherit-network"];
+    Ok(vec![
+        component("selectio as a wasip2 guest", "selectio_echo", &wasmtime, on_wasmtime)?,
+        component("selectio as a wasip2 guest of selectio run", "selectio_echo", host, &["--inherit-network"])?,
+        component("mio as a wasip2 guest", "mio_echo", &wasmtime, on_wasmtime)?,
+        component("poll as a wasip2 guest", "poll_echo", &wasmtime, on_wasmtime)?,
+    ])
 }
 
 /// Builds as one does for deployment.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use selectio_driver::cargo;
+use selectio_driver::{Host, cargo};
 
 /// The packages whose versions matter for the figures.
 const PEERS: [&str; 3] = ["mio", "polling", "tokio"];
@@ -46,5 +46,6 @@ fn peers() -> Vec<String> {
     };
     let libevent = line_of("pkg-config", &["--modversion", "libevent"]).map(|version| format!("libevent {version}"));
     let python = line_of("python3", &["--version"]);
-    PEERS.into_iter().filter_map(version).chain(libevent).chain(python).collect()
+    let wasmtime = Some(Host::Wasmtime.to_string());
+    PEERS.into_iter().filter_map(version).chain(libevent).chain(python).chain(wasmtime).collect()
 }

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo xtask bench            # at most ten minutes; rewrites the figures of BENCHMARKS.md
 //! cargo xtask bench --quick    # less of everything; leaves BENCHMARKS.md as it is
+//! cargo xtask bench --guests   # only what runs as a guest, in at most five minutes; rewrites that part of BENCHMARKS.md
 //! ```
 //!
 //! | file | what it does |
@@ -41,10 +42,10 @@ mod visits;
 use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use selectio_driver::cargo;
 
-use plan::Plan;
+use plan::{Extent, Plan};
 
 fn main() -> ExitCode {
     match run() {
@@ -58,24 +59,19 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let is_quick = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => false,
-        ["--quick"] => true,
-        _ => bail!("expected nothing or --quick, got {arguments:?}"),
-    };
+    let extent = Extent::of_arguments(&arguments)?;
     let cores = cores::Cores::take()?;
-    let plan = Plan::new(is_quick, cores::raise_descriptor_limit()?);
-    let servers = builds::servers()?;
+    let plan = Plan::new(extent, cores::raise_descriptor_limit()?);
+    let mut servers = builds::servers()?;
+    servers.retain(|server| extent != Extent::Guests || server.is_beside_guests());
     let figures = rounds::measure(&plan, &cores, &servers)?;
 
-    let folder = document::results_folder(cargo::workspace_folder(), is_quick);
+    let folder = document::results_folder(cargo::workspace_folder(), extent);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("figures.json"), serde_json::to_string_pretty(&figures)? + "\n")?;
     plots::draw(&figures, &folder)?;
     let text = table::render(&figures);
-    if !is_quick {
-        document::rewrite(cargo::workspace_folder(), &text)?;
-    }
+    document::rewrite(cargo::workspace_folder(), extent, &text)?;
     println!("{text}");
     eprintln!("written to {}", folder.display());
     Ok(())

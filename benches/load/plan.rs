@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 /// The length of a short message, with its line end.
@@ -21,6 +22,29 @@ const SPARE_DESCRIPTORS_OF_ONE: u64 = 100;
 /// The most idle connections, and the fewest that still show the same.
 const MANY: usize = 20_000;
 const MANY_MIN: usize = 15_000;
+
+/// Which of the benchmarks is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All servers, and all columns.
+    Whole,
+    /// All servers, and less of everything.
+    Quick,
+    /// The servers that run as guests, and few columns.
+    Guests,
+}
+
+impl Extent {
+    /// What the command line says.
+    pub fn of_arguments(arguments: &[String]) -> Result<Extent> {
+        match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            [] => Ok(Extent::Whole),
+            ["--quick"] => Ok(Extent::Quick),
+            ["--guests"] => Ok(Extent::Guests),
+            _ => bail!("expected nothing, --quick or --guests, got {arguments:?}"),
+        }
+    }
+}
 
 /// What the active clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -99,7 +123,11 @@ pub struct Plan {
 
 impl Plan {
     /// The plan for a process that may have so many descriptors.
-    pub fn new(is_quick: bool, descriptors_max: u64) -> Plan {
+    pub fn new(extent: Extent, descriptors_max: u64) -> Plan {
+        if extent == Extent::Guests {
+            return Plan::of_guests();
+        }
+        let is_quick = extent == Extent::Quick;
         let mut remarks = Vec::new();
         let rounds = if is_quick { 1 } else { 8 };
         let mut groups = vec![Group { rounds, ..group(0, &[1, 50, 500], !is_quick) }];
@@ -131,6 +159,23 @@ impl Plan {
             repeats_max: if is_quick { 1 } else { 3 },
             whole_time_max: Duration::from_secs(if is_quick { 60 } else { 620 }),
             remarks,
+        }
+    }
+
+    /// Few columns, and rounds enough to find the undisturbed ones.
+    fn of_guests() -> Plan {
+        let rounds = 8;
+        let column = |clients, idle, length| Column { idle, load: Load::Echoes { clients, length, batch: 1 } };
+        let alone = vec![column(1, 0, SHORT), column(50, 0, SHORT), column(50, 0, LONG)];
+        let crowded = vec![column(1, 400, SHORT), column(50, 400, SHORT)];
+        Plan {
+            groups: vec![Group { idle: 0, columns: alone, rounds }, Group { idle: 400, columns: crowded, rounds }],
+            rounds,
+            echoes_max: 20_000,
+            time_max: Duration::from_millis(250),
+            repeats_max: 3,
+            whole_time_max: Duration::from_secs(300),
+            remarks: Vec::new(),
         }
     }
 

@@ -29,7 +29,7 @@ impl Running {
     /// Starts it on its core.
     pub fn start(server: &Server, cores: Cores) -> Result<Running> {
         let stream = match server.program {
-            Program::Native { .. } => Stream::Stdout,
+            Program::Native { .. } | Program::Component { .. } => Stream::Stdout,
             // The host says where it listens.
             Program::Guest { .. } => Stream::Stderr,
         };

@@ -15,12 +15,21 @@ pub enum Program {
         /// The value of `SELECTIO_BACKEND`, if it is set.
         backend: Option<&'static str>,
     },
-    /// A guest of `selectio run`.
+    /// A guest of preview1, of `selectio run`, which opens its listener.
     Guest {
         /// The command `selectio`.
         host: PathBuf,
         /// The module.
         module: PathBuf,
+    },
+    /// A guest of preview2, which opens its listener itself.
+    Component {
+        /// The command of the host.
+        host: PathBuf,
+        /// What gives it the network there.
+        options: &'static [&'static str],
+        /// The component.
+        component: PathBuf,
     },
 }
 
@@ -42,6 +51,11 @@ pub const ANY_PORT: &str = "127.0.0.1:0";
 pub const BACKEND_VARIABLE: &str = "SELECTIO_BACKEND";
 
 impl Server {
+    /// Whether it runs as a guest, or is one of the same programs natively.
+    pub fn is_beside_guests(&self) -> bool {
+        !matches!(self.program, Program::Native { .. }) || ["selectio", "mio"].contains(&&*self.name)
+    }
+
     /// The command that starts it.
     pub fn command(&self) -> Command {
         match &self.program {
@@ -54,6 +68,11 @@ impl Server {
             Program::Guest { host, module } => {
                 let mut command = Command::new(host);
                 command.args(["run", "--tcplisten", ANY_PORT]).arg(module).arg(ANY_PORT);
+                command
+            }
+            Program::Component { host, options, component } => {
+                let mut command = Command::new(host);
+                command.arg("run").args(*options).arg(component).arg(ANY_PORT);
                 command
             }
         }

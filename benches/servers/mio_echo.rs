@@ -1,13 +1,15 @@
-//! Sends every byte back, with mio; natively, or as a guest on the first socket of the host.
+//! Sends every byte back, with mio; natively, as a guest of preview1 on the first socket of the host, or as one of preview2
+//! on a socket of its own.
 
 use std::io;
+use std::net::SocketAddr;
 
 use connection::{BUFFER_LENGTH, Connection, Next};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
 
 mod connection;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(not(target_env = "p1"))]
 mod listen;
 
 const LISTENER: Token = Token(usize::MAX);
@@ -20,19 +22,42 @@ struct Connections {
     free: Vec<usize>,
 }
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(not(target_env = "p1"))]
 fn listener() -> io::Result<TcpListener> {
     listen::listen("mio_echo").map(TcpListener::from_std)
 }
 
 /// The host's first socket has the first number after standard input, output and error.
-#[cfg(target_family = "wasm")]
+#[cfg(target_env = "p1")]
 fn listener() -> io::Result<TcpListener> {
     use std::os::fd::FromRawFd;
     // SAFETY: the host has opened this descriptor for the program, and nothing else in it takes it.
     let listener = unsafe { std::net::TcpListener::from_raw_fd(3) };
     listener.set_nonblocking(true)?;
     Ok(TcpListener::from_std(listener))
+}
+
+#[cfg(not(target_env = "p2"))]
+fn accept(listener: &mut TcpListener, _: &Registry) -> io::Result<(TcpStream, SocketAddr)> {
+    listener.accept()
+}
+
+/// mio's own ends with `EINVAL` there: it asks `fcntl` for a stream that doesn't block, which the libc that comes with
+/// Rust 1.95 has for no socket. The standard library asks `ioctl`.
+#[cfg(target_env = "p2")]
+fn accept(listener: &mut TcpListener, registry: &Registry) -> io::Result<(TcpStream, SocketAddr)> {
+    use std::mem::ManuallyDrop;
+    use std::os::fd::{AsRawFd, FromRawFd};
+    // SAFETY: the descriptor is open as long as the listener, which lives longer than this, and is never closed by this.
+    let same = ManuallyDrop::new(unsafe { std::net::TcpListener::from_raw_fd(listener.as_raw_fd()) });
+    match same.accept() {
+        Ok((stream, peer)) => {
+            stream.set_nonblocking(true)?;
+            Ok((TcpStream::from_std(stream), peer))
+        }
+        // Its readiness was told, and is told again only for the asking.
+        Err(error) => registry.reregister(listener, LISTENER, Interest::READABLE).and(Err(error)),
+    }
 }
 
 fn main() -> io::Result<()> {
@@ -49,7 +74,7 @@ fn main() -> io::Result<()> {
         }
         for event in &events {
             match event.token() {
-                LISTENER => connections.accept(&listener, poll.registry())?,
+                LISTENER => connections.accept(&mut listener, poll.registry())?,
                 Token(index) => connections.serve(index, poll.registry(), &mut buffer)?,
             }
         }
@@ -57,10 +82,10 @@ fn main() -> io::Result<()> {
 }
 
 impl Connections {
-    fn accept(&mut self, listener: &TcpListener, registry: &Registry) -> io::Result<()> {
-        while let Ok((mut stream, _)) = listener.accept() {
-            // Guests have no options; there the host has set it.
-            #[cfg(not(target_family = "wasm"))]
+    fn accept(&mut self, listener: &mut TcpListener, registry: &Registry) -> io::Result<()> {
+        while let Ok((mut stream, _)) = accept(listener, registry) {
+            // Guests of preview1 have no options; there the host has set it.
+            #[cfg(not(target_env = "p1"))]
             stream.set_nodelay(true)?;
             let index = self.free.pop().unwrap_or(self.slots.len());
             if index == self.slots.len() {
@@ -75,11 +100,11 @@ impl Connections {
     fn serve(&mut self, index: usize, registry: &Registry, buffer: &mut [u8]) -> io::Result<()> {
         let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
         let Some(connection) = slot else { return Ok(()) };
+        let has_waited = !connection.unsent.is_empty();
         // Readiness is edge-triggered: what is left now is not told again.
-        let mut has_waited = false;
         let next = loop {
             match connection.echo(buffer) {
-                Next::Again => has_waited = true,
+                Next::Again => {}
                 next => break next,
             }
         };

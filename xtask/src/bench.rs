@@ -3,7 +3,7 @@
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use selectio_driver::cargo::{self, WASIP1_TARGET};
+use selectio_driver::cargo::{self, WASIP1_TARGET, WASIP2_TARGET};
 use selectio_driver::tool::Tool;
 use serde_json::Value;
 
@@ -19,12 +19,13 @@ const EVENTS: u64 = 200;
 /// By how much an event may get dearer with 10,000 registered sockets in place of one.
 const RATIO_MAX: f64 = 1.3;
 
-/// Builds the load generator and becomes it.
-pub fn run(is_quick: bool) -> Result<ExitCode> {
+/// Builds the load generator and becomes it, with the option that says how much of it is to be measured.
+pub fn run(extent: Option<&str>) -> Result<ExitCode> {
     toolchain::ensure_target(WASIP1_TARGET)?;
+    toolchain::ensure_target(WASIP2_TARGET)?;
     let mut command = cargo::command();
     command.args(["run", "--quiet", "--release", "--package", "selectio-bench", "--bin", "selectio-bench", "--"]);
-    command.args(is_quick.then_some("--quick"));
+    command.args(extent);
     hand_over::to(command)
 }
 

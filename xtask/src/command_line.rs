@@ -80,8 +80,11 @@ pub enum Task {
         /// Measure less, in one to two minutes, and leave BENCHMARKS.md as it is.
         #[arg(long)]
         quick: bool,
-        /// Count the dispatcher's instructions in place of that; fails when many idle sockets make an event dearer.
+        /// Measure only what runs as a guest, in five minutes, and rewrite that part of BENCHMARKS.md.
         #[arg(long, conflicts_with = "quick")]
+        guests: bool,
+        /// Count the dispatcher's instructions in place of that; fails when many idle sockets make an event dearer.
+        #[arg(long, conflicts_with_all = ["quick", "guests"])]
         instructions: bool,
     },
     /// Run a WebAssembly program for cargo; .cargo/config.toml names this as the runner.
@@ -170,6 +173,7 @@ mod tests {
             vec!["xtask", "test", "--system", "wine", "--host", "wasmi"],
             vec!["xtask", "bench", "--slow"],
             vec!["xtask", "bench", "--quick", "--instructions"],
+            vec!["xtask", "bench", "--quick", "--guests"],
         ] {
             let line = refusal(&arguments);
             assert!(line.starts_with("error: ") && !line.contains('\n'), "{line}");

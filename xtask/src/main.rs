@@ -46,7 +46,9 @@ fn main() -> ExitCode {
         Task::Serve { example, world, listen } => serve::run(&example, world, listen),
         Task::Sim { seeds, from } => sim::run(seeds, from),
         Task::Bench { instructions: true, .. } => bench::count_instructions(),
-        Task::Bench { quick, .. } => bench::run(quick),
+        Task::Bench { quick: true, .. } => bench::run(Some("--quick")),
+        Task::Bench { guests: true, .. } => bench::run(Some("--guests")),
+        Task::Bench { .. } => bench::run(None),
         Task::Runner { module, arguments } => runner::run(&module, &arguments),
     };
     outcome.unwrap_or_else(|error| {

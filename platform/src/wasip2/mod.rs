@@ -1,7 +1,7 @@
 //! WASI preview2: sockets of the program's own, as far as the host grants them, waited for with `wasi:io/poll`.
 //!
-//! It speaks to the host itself. The standard library and libc would do for sockets, but their poll makes and drops a
-//! pollable for each descriptor in every wait, and they tell a reset from an end only now and then.
+//! It speaks to the host itself. The standard library and libc would do for sockets, but they read once for each wait, after
+//! which the next wait is for nothing, and they tell a reset from an end only now and then. BENCHMARKS.md has both ways.
 
 mod addresses;
 mod closing;

@@ -9,8 +9,11 @@ use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 use super::errors;
 use super::resource::Direction;
 
-/// So much is read to find out whether there is something: no host gives more at a time.
-const KEPT_MAX: u64 = 64 * 1024;
+/// So much is asked for at least. A host makes and clears as much memory for each read as it is asked for, whatever
+/// comes: 64 KiB cost more than the system call.
+const ASKED_MIN: usize = 2048;
+/// No host gives more at a time.
+const ASKED_MAX: usize = 64 * 1024;
 
 thread_local! {
     /// Where buffers are joined: the host takes one at a time.
@@ -25,6 +28,8 @@ pub struct Stream {
     output: OutputStream,
     /// What was read to find out whether there is something to read.
     kept: RefCell<Kept>,
+    /// How much is asked for first: a little more than came the last time.
+    asked_first: Cell<usize>,
     /// Nothing was sent yet.
     is_fresh: Cell<bool>,
 }
@@ -64,6 +69,7 @@ impl Stream {
             input,
             output,
             kept: RefCell::default(),
+            asked_first: Cell::new(ASKED_MIN),
             is_fresh: Cell::new(true),
         }
     }
@@ -88,7 +94,7 @@ impl Stream {
     pub fn confirm_readable(&self) -> bool {
         let mut kept = self.kept.borrow_mut();
         if kept.is_empty() {
-            match self.input.read(KEPT_MAX) {
+            match self.input.read(self.asked_first.get() as u64) {
                 Ok(bytes) => kept.bytes = bytes,
                 Err(end) => kept.end = Some(end),
             }
@@ -105,16 +111,25 @@ impl Stream {
     /// nothing: without that read each wait that follows one with bytes would be for nothing.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut kept = self.kept.borrow_mut();
+        let mut asked = self.asked_first.get();
         let mut length = kept.give(buffer);
+        if length > 0 {
+            asked = next_asked(asked, length, length);
+        }
         while length < buffer.len() && kept.end.is_none() {
-            match self.input.read((buffer.len() - length) as u64) {
+            asked = asked.min(buffer.len() - length);
+            match self.input.read(asked as u64) {
                 Ok(bytes) if bytes.is_empty() => break,
                 Ok(bytes) => {
                     buffer[length..length + bytes.len()].copy_from_slice(&bytes);
                     length += bytes.len();
+                    asked = next_asked(asked, bytes.len(), length);
                 }
                 Err(end) => kept.end = Some(end),
             }
+        }
+        if length > 0 {
+            self.asked_first.set((length + ASKED_MIN).min(ASKED_MAX));
         }
         if length > 0 || buffer.is_empty() {
             return Ok(length);
@@ -163,6 +178,12 @@ impl Stream {
     pub fn has_unsent(&self) -> bool {
         self.output.check_write().is_ok_and(|room| room == 0)
     }
+}
+
+/// How much is asked for after a read that was asked for `asked` and gave `got` bytes, of `length` in all: after a short one
+/// the next finds nothing, most probably, and after a full one there may be as much again.
+fn next_asked(asked: usize, got: usize, length: usize) -> usize {
+    if got < asked { ASKED_MIN } else { length }
 }
 
 fn sending(error: StreamError) -> io::Error {
