@@ -242,7 +242,7 @@ mod tests {
     fn the_readme_names_the_versions_that_are_tested() {
         let readme = include_str!("../../../README.md");
         for (host, tool) in
-            [("| `wasmtime run`, current", WASMTIME), ("| `wasmtime run` 46", WASMTIME46), ("| `wasmi run`", WASMI)]
+            [("| stock Wasmtime, current", WASMTIME), ("| `wasmtime run` 46", WASMTIME46), ("| `wasmi run`", WASMI)]
         {
             let row = readme.lines().find(|line| line.starts_with(host)).expect("a row for each host");
             assert!(row.contains(tool.version), "{row}");
