@@ -71,6 +71,22 @@ pub fn unspecified(family: IpAddressFamily) -> SocketAddr {
     }
 }
 
+/// The local address of a socket, by what the host says. Before it has one it is that of any socket.
+pub fn local(answer: Result<IpSocketAddress, ErrorCode>, family: IpAddressFamily) -> io::Result<SocketAddr> {
+    match answer {
+        Err(ErrorCode::InvalidState) => Ok(unspecified(family)),
+        answer => answer.map(from_wasi).map_err(errors::to_error),
+    }
+}
+
+/// The address of a socket's peer, by what the host says.
+pub fn peer(answer: Result<IpSocketAddress, ErrorCode>) -> io::Result<SocketAddr> {
+    match answer {
+        Err(ErrorCode::InvalidState) => Err(errors::not_connected()),
+        answer => answer.map(from_wasi).map_err(errors::to_error),
+    }
+}
+
 /// Where to connect to: natively the unspecified address is this machine, which WASI doesn't take for one.
 pub fn destination(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {

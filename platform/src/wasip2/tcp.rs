@@ -141,20 +141,11 @@ impl Tcp {
     }
 
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        match self.socket.local_address() {
-            Ok(address) => Ok(addresses::from_wasi(address)),
-            // It has none yet.
-            Err(ErrorCode::InvalidState) => Ok(addresses::unspecified(self.family)),
-            Err(code) => Err(errors::to_error(code)),
-        }
+        addresses::local(self.socket.local_address(), self.family)
     }
 
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        match self.socket.remote_address() {
-            Ok(address) => Ok(addresses::from_wasi(address)),
-            Err(ErrorCode::InvalidState) => Err(errors::not_connected()),
-            Err(code) => Err(errors::to_error(code)),
-        }
+        addresses::peer(self.socket.remote_address())
     }
 
     /// Whether it is readable, of which the host has said so.

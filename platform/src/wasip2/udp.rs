@@ -121,19 +121,11 @@ impl Udp {
     }
 
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        match self.socket.local_address() {
-            Ok(address) => Ok(addresses::from_wasi(address)),
-            Err(ErrorCode::InvalidState) => Ok(addresses::unspecified(self.family)),
-            Err(code) => Err(errors::to_error(code)),
-        }
+        addresses::local(self.socket.local_address(), self.family)
     }
 
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        match self.socket.remote_address() {
-            Ok(address) => Ok(addresses::from_wasi(address)),
-            Err(ErrorCode::InvalidState) => Err(errors::not_connected()),
-            Err(code) => Err(errors::to_error(code)),
-        }
+        addresses::peer(self.socket.remote_address())
     }
 
     pub fn pollable(&self, direction: Direction) -> Option<u32> {
