@@ -1,6 +1,6 @@
 //! A callback event loop: a [`Dispatcher`] waits on sockets and calls the handlers of those registered
-//! with it. One program, unchanged, runs natively on epoll or `select()` and as WebAssembly on `poll_oneoff`, on
-//! sockets that the host opened for it.
+//! with it. One program, unchanged, runs natively on epoll or `select()` and as WebAssembly: as a module of WASI preview1 on
+//! `poll_oneoff`, with sockets that the host opened for it, and as a component of preview2, which makes its own.
 //!
 //! It is the port of Nim's `asyncio` module, with that module's nouns and verbs and without its faults:
 //! [`original`] says where each has gone.

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 
-use selectio_platform::{Address, Type};
+use selectio_platform::{Address, Type, explained_as};
 
 use super::turn::RECEIVE_COST_MIN;
 use super::{AsyncSocket, wrong_state};
@@ -71,7 +71,8 @@ impl AsyncSocket {
             return Err(wrong_state("send_to", self.status(), "a stream has one peer: use send"));
         }
         let address = address.into();
-        let sent = self.once("send_to", |platform, socket| platform.send_to(socket, data.as_ref(), &address))?;
+        let sent = self.once("send_to", |platform, socket| platform.send_to(socket, data.as_ref(), &address));
+        let sent = sent.map_err(|error| about_length("send_to", data.as_ref().len(), error))?;
         if self.status() == SocketStatus::Idle {
             // The kernel has bound it to a port of its choice, so answers can come.
             self.inner.status.set(SocketStatus::UdpBound);
@@ -80,8 +81,12 @@ impl AsyncSocket {
         Ok(sent)
     }
 
-    /// Messages can't be cut to fit, so none is buffered.
+    /// Messages can't be cut to fit, nor joined, so none is buffered. Datagrams wait for no connection.
     pub(super) fn send_message(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.is_connecting() && !self.is_connectionless() {
+            return Err(wrong_state("send", self.status(), "send messages from handle_connect on"));
+        }
+        let length = pieces.iter().map(|piece| piece.len()).sum();
         match self.once("send", |platform, socket| platform.send(socket, pieces)) {
             Ok(Some(_)) => Ok(0),
             Ok(None) => Err(io::Error::new(
@@ -89,7 +94,7 @@ impl AsyncSocket {
                 "send: no room for this message now: send it again from the write handler",
             )),
             Err(error) if is_about_another_datagram(&error) => self.note_error(error).map(|()| 0),
-            Err(error) => Err(error),
+            Err(error) => Err(about_length("send", length, error)),
         }
     }
 
@@ -102,6 +107,21 @@ impl AsyncSocket {
     pub(super) fn is_connectionless(&self) -> bool {
         matches!(self.inner.kind, Type::Datagram | Type::Raw)
     }
+}
+
+/// No datagram of the internet is longer, and IPv4 takes no longer ones.
+const DATAGRAM_LENGTH_MAX: usize = 65_507;
+
+/// The same error, or one that says that so many bytes are too many for a datagram.
+fn about_length(operation: &str, length: usize, error: io::Error) -> io::Error {
+    if length <= DATAGRAM_LENGTH_MAX {
+        return error;
+    }
+    let text = format!(
+        "{operation}: {length} bytes are too many for one datagram, which has {DATAGRAM_LENGTH_MAX} at most: send them in \
+         several ({error})"
+    );
+    explained_as(io::ErrorKind::InvalidInput, text, error)
 }
 
 /// What a network reports of a datagram that was sent before (ICMP).

@@ -96,7 +96,7 @@ impl AsyncSocket {
 
     fn serve(&self, ready: &Ready, key: Key, dispatcher: &Dispatcher) -> bool {
         if let Some(error) = self.inner.noted_error.take() {
-            if self.is_listening() || self.is_connectionless() {
+            if (self.is_listening() || self.is_connectionless()) && !self.is_closing() {
                 // Out of descriptors, or about a datagram that was sent: nothing is wrong with the socket.
                 self.report(error, dispatcher);
             } else {

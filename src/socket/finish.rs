@@ -103,8 +103,8 @@ impl AsyncSocket {
             self.changed();
             return Ok(());
         }
-        if inner.queue.borrow().is_empty() && self.has_ended() {
-            // Nothing can come any more that would make the kernel reset the connection.
+        if inner.queue.borrow().is_empty() && (self.has_ended() || self.is_connectionless()) {
+            // Nothing can come any more that would make the kernel reset a connection.
             return self.close();
         }
         inner.close_deadline.set(inner.descriptor.platform().now().saturating_add(inner.close_time.get()));

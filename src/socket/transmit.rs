@@ -27,7 +27,7 @@ pub(super) const LOW_WATER_MARK: usize = 16 * 1024;
 
 impl AsyncSocket {
     /// Sends all of `data` without ever blocking: what the kernel doesn't take is buffered and sent
-    /// when there is room, in order. While the socket connects, all of it is buffered. Answers how many
+    /// when there is room, in order. While a stream connects, all of it is buffered. Answers how many
     /// bytes wait for a peer that is slow; [`is_send_buffer_full`](AsyncSocket::is_send_buffer_full) says when to
     /// stop.
     ///
@@ -96,7 +96,7 @@ impl AsyncSocket {
         if self.inner.write.get() != WriteSide::Open {
             return Err(misuse("send", "the sending side is closed already: send before you close it"));
         }
-        if self.keeps_messages() && self.is_connected() {
+        if self.keeps_messages() {
             return self.send_message(pieces);
         }
         let length = pieces.iter().map(|piece| piece.len()).sum();

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use selectio::{Address, AsyncSocket, Dispatcher, Domain, SocketStatus, Type};
+use selectio::{Address, AsyncSocket, Dispatcher, Domain, Shutdown, SocketStatus, Type};
 
 use crate::support::{A_WHILE, Log, platform, test};
 
@@ -179,4 +179,85 @@ fn streams_and_datagrams_are_not_mixed_up() {
     assert!(error.to_string().contains("use send"), "{error}");
     let error = stream.recv_from(&mut [0; 8]).expect_err("it is idle");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+/// A socket with a peer, not registered: the connect stands, and nobody was told.
+fn connecting_to(receiver: &AsyncSocket) -> AsyncSocket {
+    let sender = AsyncSocket::with_type(Domain::Ipv4, Type::Datagram, None).expect("a socket");
+    sender.connect_addr(receiver.local_addr().expect("it is bound")).expect("datagrams connect at once");
+    sender
+}
+
+#[test]
+fn what_is_sent_before_handle_connect_is_a_datagram_each() {
+    let Some(receiver) = bound() else { return };
+    let log = Log::new();
+    let dispatcher = note_datagrams(&receiver, &log);
+    let sender = connecting_to(&receiver);
+    dispatcher.register(&sender).expect("it is open");
+    for text in ["one", "two", "three"] {
+        sender.send(text).expect("there is room");
+    }
+    poll_until_noted(&dispatcher, &log, 3);
+    assert_eq!(log.events(), ["one", "two", "three"]);
+}
+
+#[test]
+fn a_sender_of_datagrams_that_shuts_down_and_closes_is_gone() {
+    let Some(receiver) = bound() else { return };
+    let log = Log::new();
+    let dispatcher = note_datagrams(&receiver, &log);
+    let sender = connecting_to(&receiver);
+    let noted = log.clone();
+    sender.set_handle_gone(move |_, _| {
+        noted.note("gone");
+        Ok(())
+    });
+    sender.set_handle_connect(|sender, _| {
+        sender.send("last words")?;
+        sender.shutdown(Shutdown::Write)?;
+        sender.send("more").expect_err("the sending side is closed");
+        sender.close_after_flush()
+    });
+    dispatcher.register(&sender).expect("it is open");
+    poll_until_noted(&dispatcher, &log, 2);
+    let mut events = log.events();
+    events.sort();
+    assert_eq!(events, ["gone", "last words"]);
+}
+
+#[test]
+fn an_error_that_waits_keeps_no_socket_from_closing() {
+    let (Some(nobody), Some(receiver)) = (bound(), bound()) else { return };
+    let log = Log::new();
+    let dispatcher = note_datagrams(&receiver, &log);
+    let sender = connecting_to(&nobody);
+    nobody.close().expect("it was open");
+    sender.set_handle_error(|_, _, _| {});
+    let noted = log.clone();
+    sender.set_handle_gone(move |_, _| {
+        noted.note("gone");
+        Ok(())
+    });
+    dispatcher.register(&sender).expect("it is open");
+    sender.send("hello?").expect("it leaves");
+    crate::support::sleep(A_WHILE);
+    // Where the network has told by now that nobody is there, this is kept for the socket's turn.
+    sender.send("hello?").expect("it is no error of the sender's");
+    sender.close_after_flush().expect("it was open");
+    poll_until_noted(&dispatcher, &log, 1);
+    assert_eq!(log.events(), ["gone"]);
+}
+
+#[test]
+fn a_datagram_that_is_too_long_says_so() {
+    let (Some(sender), Some(receiver)) = (bound(), bound()) else { return };
+    let address = receiver.local_addr().expect("it is bound");
+    match sender.send_to(vec![b'x'; 70_000], address) {
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+            assert!(error.to_string().contains("65507"), "{error}");
+        }
+        Ok(_) => assert_eq!(platform().name(), "simulation", "it can't leave"),
+    }
 }

@@ -162,8 +162,11 @@ impl State {
     }
 
     pub fn shutdown(&mut self, number: usize, how: Shutdown) -> io::Result<()> {
-        let Object::Stream(id) = *self.descriptors.object(number)? else {
-            return Err(ErrorKind::NotConnected.into());
+        let id = match self.descriptors.object(number)? {
+            Object::Stream(id) => *id,
+            // Nobody hears of it.
+            Object::Datagram(socket) if socket.peer.is_some() => return Ok(()),
+            _ => return Err(ErrorKind::NotConnected.into()),
         };
         let is_established = self.connections[id.connection].stage == Stage::Established;
         let end = self.end(id);

@@ -74,6 +74,12 @@ const STREAM_ERRORS: [(&str, ErrorCode); 4] = [
     ("remoteunreachable", ErrorCode::RemoteUnreachable),
 ];
 
+/// A datagram for somebody else than the peer of a socket that has one. Kernels send it all the same.
+pub fn has_a_peer() -> io::Error {
+    let text = "a connected socket sends to its peer alone here: send to others from a socket that is not connected";
+    explained(text, io::Error::from_raw_os_error(libc::EINVAL))
+}
+
 /// An error of a stream.
 pub fn of_stream(error: &Error) -> io::Error {
     of_description(&error.to_debug_string())

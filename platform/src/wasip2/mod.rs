@@ -198,7 +198,11 @@ impl Platform for Wasip2 {
     }
 
     fn shutdown(&self, socket: &Descriptor, how: Shutdown) -> io::Result<()> {
-        socket.resource()?.tcp()?.shutdown(how)
+        match &socket.resource()?.kind {
+            // As in a kernel: nobody hears of it, and this library sends nothing more.
+            Kind::Udp(udp) => udp.peer_addr().map(drop),
+            _ => socket.resource()?.tcp()?.shutdown(how),
+        }
     }
 
     fn close(&self, descriptor: Descriptor) -> io::Result<()> {

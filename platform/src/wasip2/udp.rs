@@ -101,6 +101,7 @@ impl Udp {
         let Some(streams) = &*streams else { return Err(errors::not_connected()) };
         let failed = |code| match code {
             ErrorCode::InvalidArgument if to.is_none() => errors::not_connected(),
+            ErrorCode::InvalidArgument if self.peer_addr().is_ok() => errors::has_a_peer(),
             code => errors::to_error(code),
         };
         let length = data.len();
