@@ -108,6 +108,13 @@ impl Resource {
         }
     }
 
+    /// Notes that the host has said that it is writable.
+    pub fn note_writable(&self) {
+        if let Kind::Tcp(tcp) = &self.kind {
+            tcp.note_writable();
+        }
+    }
+
     /// Whether it is readable by what was read to confirm it, of which the host knows nothing.
     pub fn has_kept(&self) -> bool {
         matches!(&self.kind, Kind::Tcp(tcp) if tcp.has_kept())

@@ -144,8 +144,13 @@ impl PollList {
     fn wait_once(&mut self, timer: Option<&Timer>) -> bool {
         let count = self.handles.len();
         self.handles.extend(timer.map(Timer::handle));
-        let ready = hostcalls::poll(&self.handles);
+        let first_closing = self.handles.len();
+        closing::add_to(&mut self.handles);
+        let mut ready = hostcalls::poll(&self.handles);
         self.handles.truncate(count);
+        ready.sort_unstable();
+        let closed = ready.split_off(ready.partition_point(|&position| (position as usize) < first_closing));
+        closing::finish(closed.iter().rev().map(|&position| position as usize - first_closing));
         let mut is_over = false;
         for position in ready {
             match position as usize {
@@ -159,7 +164,12 @@ impl PollList {
     fn note_ready(&mut self, position: usize) {
         match self.owners.get(position) {
             Some(&Owner { index, direction: Direction::Read }) => self.note_readable(index, Resource::confirm_readable),
-            Some(&Owner { index, direction: Direction::Write }) => self.note(index, Direction::Write),
+            Some(&Owner { index, direction: Direction::Write }) => {
+                if let Some(watch) = &self.watches[index] {
+                    watch.resource.note_writable();
+                }
+                self.note(index, Direction::Write);
+            }
             None => {}
         }
     }
@@ -251,7 +261,6 @@ impl Selector for PollList {
 
     fn select(&mut self, timeout: Option<Duration>, found: &mut Found) -> io::Result<()> {
         found.clear();
-        closing::sweep();
         self.follow_changes(found);
         self.note_kept();
         let timeout = if found.is_empty() && self.found.is_empty() { timeout } else { Some(Duration::ZERO) };

@@ -30,8 +30,8 @@ pub struct Stream {
     kept: RefCell<Kept>,
     /// How much is asked for first: a little more than came the last time.
     asked_first: Cell<usize>,
-    /// Nothing was sent yet.
-    is_fresh: Cell<bool>,
+    /// The host has said that there is room, and nothing was sent since. A kernel has some for every new connection.
+    has_room: Cell<bool>,
 }
 
 /// Bytes, and how reading ended after them: the host tells that once.
@@ -70,22 +70,21 @@ impl Stream {
             output,
             kept: RefCell::default(),
             asked_first: Cell::new(ASKED_MIN),
-            is_fresh: Cell::new(true),
+            has_room: Cell::new(true),
         }
     }
 
     pub fn pollable(&self, direction: Direction) -> &Pollable {
         match direction {
             Direction::Read => self.readable.get_or_init(|| self.input.subscribe()),
-            Direction::Write => {
-                let writable = self.writable.get_or_init(|| self.output.subscribe());
-                if self.is_fresh.replace(false) {
-                    // The host hears only in a turn of its own that there is room, and a kernel has some for every new
-                    // connection: this is no wait for the peer.
+            Direction::Write => self.writable.get_or_init(|| {
+                let writable = self.output.subscribe();
+                if self.has_room.get() {
+                    // A new connection has room, of which the host hears only in a turn of its own.
                     writable.block();
                 }
                 writable
-            }
+            }),
         }
     }
 
@@ -145,11 +144,13 @@ impl Stream {
     /// more until that is done.
     pub fn send(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut room = self.output.check_write().map_err(sending)?;
-        if room == 0 && self.is_fresh.get() {
-            self.pollable(Direction::Write);
+        if room == 0 && self.has_room.get() {
+            // A host on tokio answers a hundred questions and then none until the program waits. Since there is room this
+            // is no wait for the peer.
+            self.pollable(Direction::Write).block();
             room = self.output.check_write().map_err(sending)?;
         }
-        self.is_fresh.set(false);
+        self.has_room.set(false);
         let room = usize::try_from(room).unwrap_or(usize::MAX);
         if room == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -174,9 +175,14 @@ impl Stream {
         })
     }
 
-    /// Whether the host still has something to send.
-    pub fn has_unsent(&self) -> bool {
-        self.output.check_write().is_ok_and(|room| room == 0)
+    /// Notes that the host has said that there is room.
+    pub fn note_room(&self) {
+        self.has_room.set(true);
+    }
+
+    /// Whether the host may have something to send still. It may say so of one that has not; a wait tells.
+    pub fn may_have_unsent(&self) -> bool {
+        !self.has_room.get() && self.output.check_write().is_ok_and(|room| room == 0)
     }
 }
 

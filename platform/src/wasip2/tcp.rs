@@ -45,7 +45,6 @@ enum Stage {
 
 impl Tcp {
     pub fn new(family: IpAddressFamily) -> io::Result<Tcp> {
-        closing::sweep();
         let socket = create_tcp_socket(family).map_err(errors::to_error)?;
         Ok(Tcp { stage: RefCell::new(Stage::Idle), socket: Rc::new(socket), family })
     }
@@ -76,7 +75,6 @@ impl Tcp {
     }
 
     pub fn connect(&self, address: SocketAddr) -> io::Result<Connect> {
-        closing::sweep();
         let destination = addresses::to_wasi(addresses::destination(address));
         addresses::with_network(|network| self.socket.start_connect(network, destination)).map_err(errors::to_error)?;
         self.enter(Stage::Connecting { outcome: self.socket.subscribe() });
@@ -141,7 +139,11 @@ impl Tcp {
     }
 
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        addresses::local(self.socket.local_address(), self.family)
+        match *self.stage.borrow() {
+            // The host says why it failed, over and over.
+            Stage::Failed { .. } => Ok(addresses::unspecified(self.family)),
+            _ => addresses::local(self.socket.local_address(), self.family),
+        }
     }
 
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
@@ -153,6 +155,13 @@ impl Tcp {
         match &*self.stage.borrow() {
             Stage::Connected(stream) => stream.confirm_readable(),
             _ => true,
+        }
+    }
+
+    /// Notes that the host has said that it is writable.
+    pub fn note_writable(&self) {
+        if let Stage::Connected(stream) = &*self.stage.borrow() {
+            stream.note_room();
         }
     }
 
@@ -175,7 +184,7 @@ impl Tcp {
 impl Drop for Tcp {
     fn drop(&mut self) {
         if let Stage::Connected(stream) = std::mem::replace(self.stage.get_mut(), Stage::Closed)
-            && stream.has_unsent()
+            && stream.may_have_unsent()
         {
             closing::keep(stream, self.socket.clone());
         }
