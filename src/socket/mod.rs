@@ -153,8 +153,8 @@ impl Drop for Inner {
 }
 
 impl AsyncSocket {
-    /// An idle socket for streams over IPv4. Natively and on wasip2: on wasip1 the host opens the
-    /// sockets.
+    /// An idle socket for streams over IPv4, or over IPv6 when it connects to such an address. Natively and on wasip2: on
+    /// wasip1 the host opens the sockets.
     ///
     /// # Errors
     /// `Unsupported` on wasip1, with the way to get a socket there; otherwise those of `socket(2)`.

@@ -69,9 +69,11 @@ pub(super) fn is_path(address: &str) -> bool {
 /// `InvalidInput`, with what to write.
 pub(super) fn parse_address(address: &str) -> io::Result<(&str, u16)> {
     let refused = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
-    let parsed = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-    let (host, port) = parsed.ok_or_else(|| {
+    let (host, port) = address.rsplit_once(':').ok_or_else(|| {
         refused(format!("{address:?} is no HOST:PORT: write 127.0.0.1:7000, or a path with a slash in it"))
+    })?;
+    let port: u16 = port.parse().map_err(|_| {
+        refused(format!("{address:?} has {port:?} for a port, which is a number up to 65535: write 127.0.0.1:7000"))
     })?;
     if host.is_empty() {
         return Err(refused(format!(

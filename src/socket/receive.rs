@@ -289,6 +289,9 @@ impl AsyncSocket {
 
     fn check_readable(&self, operation: &str) -> io::Result<()> {
         match self.status() {
+            status @ SocketStatus::Connected if operation == "read_line" && self.is_connectionless() => {
+                Err(wrong_state(operation, status, "datagrams have no lines: use recv or recv_from"))
+            }
             SocketStatus::Connected => Ok(()),
             SocketStatus::UdpBound if operation == "recv" => Ok(()),
             status => Err(wrong_state(operation, status, "read from a connected one")),

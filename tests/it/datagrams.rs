@@ -171,6 +171,13 @@ fn streams_and_datagrams_are_not_mixed_up() {
     let Some(socket) = bound() else { return };
     let error = socket.read_line().expect_err("it has no lines");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let connected = connecting_to(&socket);
+    let dispatcher = Dispatcher::new().expect("a dispatcher");
+    dispatcher.register(&connected).expect("it is open");
+    while !connected.is_connected() {
+        dispatcher.poll(A_WHILE).expect("polling works");
+    }
+    assert!(connected.read_line().expect_err("nor has one with a peer").to_string().contains("recv_from"));
     let error = socket.send("whom to?").expect_err("it has no peer");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     let stream = AsyncSocket::new().expect("a socket");

@@ -30,6 +30,9 @@ impl Pattern {
             return Ok(Pattern { networks: None, port: Port::Any, name: None });
         }
         if let Some(network) = network(text) {
+            if let Some((ip, port)) = as_ip_and_port(text) {
+                return Err(format!("write [{ip}]:{port} for one port, or [{text}] for that address with every port"));
+            }
             return Ok(Pattern { networks: Some(vec![network]), port: Port::Any, name: None });
         }
         let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("it names no port; {FORMS}"))?;
@@ -82,6 +85,12 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
+/// An IPv6 address without brackets whose end may be meant as a port.
+fn as_ip_and_port(text: &str) -> Option<(&str, u16)> {
+    let (ip, port) = text.rsplit_once(':')?;
+    ip.parse::<IpAddr>().is_ok().then_some((ip, port.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +135,14 @@ mod tests {
         let any = Pattern::read("127.0.0.1:0").expect("a grant");
         assert!(!any.allows_bind(address("127.0.0.1:4711")), "a port of the program's choice");
         assert!(!any.allows_remote(address("127.0.0.1:4711")), "somebody else's port");
+    }
+
+    #[test]
+    fn an_address_that_may_end_in_a_port_needs_brackets() {
+        let error = Pattern::read("::1:4700").expect_err("it may mean two things");
+        assert!(error.contains("[::1]:4700") && error.contains("[::1:4700]"), "{error}");
+        assert!(Pattern::read("[::1:4700]").expect("one address").allows_bind(address("[::1:4700]:80")));
+        assert!(Pattern::read("2001:db8::1").expect("one address").allows_bind(address("[2001:db8::1]:80")));
     }
 
     #[test]
