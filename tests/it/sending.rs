@@ -1,8 +1,11 @@
 //! Sending: never blocking, in order, with limits, and to peers that are gone.
 
+use std::cell::RefCell;
 use std::io::ErrorKind;
+use std::rc::Rc;
+use std::time::Duration;
 
-use selectio::Shutdown;
+use selectio::{AsyncSocket, Shutdown};
 
 use crate::support::{Log, State, World, pattern_byte, pattern_checksum, test};
 
@@ -208,4 +211,31 @@ fn sending_nothing_is_nothing() {
     socket.close().expect("it was open");
     client.wait_for_state(State::Eof);
     assert_eq!(client.text(), "x");
+}
+
+/// A host on tokio answers about a hundred questions for room between two waits, and then says that there is none.
+#[test]
+fn what_is_sent_to_three_hundred_at_once_reaches_all_of_them() {
+    const COUNT: usize = 300;
+    let world = World::new();
+    let sockets = Rc::new(RefCell::new(Vec::new()));
+    let accepted = sockets.clone();
+    world.server.set_handle_accept(move |server, dispatcher| {
+        while let Some(client) = server.accept()? {
+            client.send("one\n")?;
+            dispatcher.register(&client)?;
+            accepted.borrow_mut().push(client);
+        }
+        Ok(())
+    });
+    world.dispatcher.register(&world.server).expect("it is open");
+    let clients = world.peer.connect_many(COUNT);
+    world.poll_until("all are accepted", || sockets.borrow().len() == COUNT);
+    let everybody = sockets.clone();
+    world.dispatcher.call_after(Duration::ZERO, move |_| {
+        everybody.borrow().iter().try_for_each(|socket: &AsyncSocket| socket.send("two\n").map(drop))
+    });
+    for client in clients {
+        world.poll_until("it has both", || client.text() == "one\ntwo\n");
+    }
 }

@@ -19,6 +19,9 @@ pub struct Control {
 pub fn open() -> Control {
     use std::net::{TcpListener, TcpStream};
 
+    // Both ends of each connection are in this process, and its tests run at once.
+    #[cfg(unix)]
+    let _ = rlimit::increase_nofile_limit(4096);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback listener");
     let socket = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
     let (peer, _) = listener.accept().expect("it was connected to");
