@@ -53,7 +53,7 @@ fn number(code: ErrorCode) -> i32 {
 pub fn of_accept(code: ErrorCode) -> io::Error {
     let error = to_error(code);
     match code {
-        ErrorCode::NewSocketLimit | ErrorCode::OutOfMemory => exhausted(error),
+        ErrorCode::WouldBlock | ErrorCode::InvalidState | ErrorCode::NotSupported => error,
         ErrorCode::ConnectionAborted
         | ErrorCode::ConnectionReset
         | ErrorCode::RemoteUnreachable
@@ -61,7 +61,8 @@ pub fn of_accept(code: ErrorCode) -> io::Error {
         | ErrorCode::AccessDenied
         // Of Windows, about a connection that was reset: a listener can't be in a wrong state.
         | ErrorCode::InvalidArgument => connection_gone(error),
-        _ => error,
+        // Among them what Wasmtime has no word for, which is that the host has no descriptor left (EMFILE).
+        _ => exhausted(error),
     }
 }
 
@@ -135,6 +136,18 @@ mod tests {
             assert_eq!(of_description(text).kind(), io::ErrorKind::ConnectionReset);
         }
         assert_eq!(of_description("who knows").to_string(), "the host says who knows");
+    }
+
+    #[test]
+    fn no_error_of_accept_costs_a_listener_that_may_be_as_good_as_before() {
+        for code in [ErrorCode::Unknown, ErrorCode::NewSocketLimit, ErrorCode::OutOfMemory] {
+            assert_eq!(of_accept(code).kind(), io::ErrorKind::QuotaExceeded, "{code:?}");
+        }
+        for code in [ErrorCode::ConnectionAborted, ErrorCode::InvalidArgument] {
+            assert_eq!(of_accept(code).kind(), io::ErrorKind::ConnectionAborted, "{code:?}");
+        }
+        assert_eq!(of_accept(ErrorCode::WouldBlock).kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(of_accept(ErrorCode::InvalidState).kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]
