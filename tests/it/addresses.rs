@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use selectio::{Address, AsyncSocket, Dispatcher, Domain, IntegerOption, SocketOption, Type};
 
-use crate::support::{Log, PATIENCE, World, platform, test};
+use crate::support::{Log, PATIENCE, World, echo_lines, platform, test};
 
 fn poll_until(dispatcher: &Dispatcher, what: &str, condition: impl Fn() -> bool) {
     let deadline = dispatcher.now() + PATIENCE;
@@ -42,12 +42,7 @@ fn check_echo(server: &AsyncSocket, address: SocketAddr) {
     server.set_handle_accept(move |server, dispatcher| {
         while let Some((client, peer)) = server.accept_addr()? {
             *noted.borrow_mut() = peer;
-            client.set_handle_read(|client, _| {
-                while let Some(line) = client.read_line()?.full() {
-                    client.send(line.with_newline())?;
-                }
-                Ok(())
-            });
+            echo_lines(&client);
             dispatcher.register(&client)?;
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use selectio::{AsyncSocket, Dispatcher};
 
-use crate::support::{Log, State, World, pattern_byte, pattern_checksum, platform, test, wait_until};
+use crate::support::{Log, State, World, echo_lines, pattern_byte, pattern_checksum, platform, test, wait_until};
 
 /// A server on the same dispatcher that echoes lines, and its address. `None` where a program can't connect.
 fn echo_server(world: &World) -> Option<String> {
@@ -15,12 +15,7 @@ fn echo_server(world: &World) -> Option<String> {
     }
     world.server.set_handle_accept(|server, dispatcher| {
         while let Some(client) = server.accept()? {
-            client.set_handle_read(|client, _| {
-                while let Some(line) = client.read_line()?.full() {
-                    client.send(line.with_newline())?;
-                }
-                Ok(())
-            });
+            echo_lines(&client);
             dispatcher.register(&client)?;
         }
         Ok(())

@@ -145,6 +145,16 @@ fn listener(platform: &dyn Platform) -> io::Result<Descriptor> {
     Ok(listener)
 }
 
+/// Sends every line back that comes.
+pub fn echo_lines(socket: &AsyncSocket) {
+    socket.set_handle_read(|socket, _| {
+        while let Some(line) = socket.read_line()?.full() {
+            socket.send(line.with_newline())?;
+        }
+        Ok(())
+    });
+}
+
 /// Lets time pass, by the clock of the platform.
 pub fn sleep(duration: Duration) {
     let mut selector = platform().selector(Backend::Default).expect("a selector");
