@@ -3,6 +3,10 @@
 #![no_main]
 
 mod host;
+#[path = "../../platform/src/number_map.rs"]
+mod number_map;
+#[path = "../../platform/src/places.rs"]
+mod places;
 mod wasip1;
 
 use std::collections::HashSet;
