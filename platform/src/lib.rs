@@ -46,6 +46,8 @@ mod error;
 #[cfg(any(unix, windows, all(target_os = "wasi", target_env = "p1")))]
 mod interop;
 mod number_map;
+#[cfg(target_os = "wasi")]
+mod places;
 #[cfg(any(unix, windows, all(target_os = "wasi", target_env = "p1")))]
 mod preopens;
 pub mod reserved_instants;

@@ -10,6 +10,7 @@ use super::subscriptions::Subscriptions;
 use super::{Descriptor, Found, Interest, Ready, Selector, confirmation, hostcalls, number};
 use crate::error::{nothing_to_wait_for, watched_already};
 use crate::number_map::NumberMap;
+use crate::places::Places;
 
 struct Watch {
     fd: wasi::Fd,
@@ -25,8 +26,7 @@ pub struct PollOneoff {
     subscriptions: Subscriptions,
     events: Vec<wasi::Event>,
     /// Never moved while watched: the index is in the userdata of its subscriptions.
-    watches: Vec<Option<Watch>>,
-    unused: Vec<usize>,
+    watches: Places<Watch>,
     index_of: NumberMap<wasi::Fd, usize>,
     capacity: Capacity,
     /// Which watches the last wait was about.
@@ -38,8 +38,7 @@ impl PollOneoff {
         PollOneoff {
             subscriptions: Subscriptions::new(),
             events: vec![NO_EVENT],
-            watches: Vec::new(),
-            unused: Vec::new(),
+            watches: Places::new(),
             index_of: NumberMap::default(),
             capacity: Capacity::new(),
             found: Vec::new(),
@@ -59,7 +58,7 @@ impl PollOneoff {
     }
 
     fn set_direction(&mut self, index: usize, direction: Direction, wanted: bool) {
-        let Some(watch) = &mut self.watches[index] else { return };
+        let Some(watch) = self.watches.get_mut(index) else { return };
         match (watch.positions[direction as usize], wanted) {
             (None, true) => {
                 watch.positions[direction as usize] = Some(self.subscriptions.insert(watch.fd, index, direction));
@@ -67,7 +66,7 @@ impl PollOneoff {
             (Some(position), false) => {
                 watch.positions[direction as usize] = None;
                 if let Some((moved, direction)) = self.subscriptions.remove(position)
-                    && let Some(moved) = &mut self.watches[moved]
+                    && let Some(moved) = self.watches.get_mut(moved)
                 {
                     moved.positions[direction as usize] = Some(position);
                 }
@@ -93,7 +92,7 @@ impl PollOneoff {
             return;
         }
         let (index, direction) = watch_of(event.userdata);
-        let Some(Some(watch)) = self.watches.get(index) else { return };
+        let Some(watch) = self.watches.get(index) else { return };
         // Only what was asked for is an answer, whatever the host makes of the userdata.
         if watch.positions[direction as usize].is_none() {
             return;
@@ -106,7 +105,7 @@ impl PollOneoff {
 
     /// Notes that a direction of a watch is ready, with an error or without.
     fn mark(&mut self, index: usize, direction: Direction, errno: wasi::Errno) {
-        let Some(watch) = &mut self.watches[index] else { return };
+        let Some(watch) = self.watches.get_mut(index) else { return };
         if !watch.readable && !watch.writable {
             self.found.push(index);
         }
@@ -125,7 +124,7 @@ impl PollOneoff {
         confirmation::each_listener_with_connection(|listener| {
             let Some(&index) = self.index_of.get(&listener) else { return };
             let is_watched = |watch: &Watch| watch.positions[Direction::Read as usize].is_some();
-            if self.watches[index].as_ref().is_some_and(is_watched) {
+            if self.watches.get(index).is_some_and(is_watched) {
                 self.mark(index, Direction::Read, wasi::ERRNO_SUCCESS);
             }
         });
@@ -136,7 +135,7 @@ impl PollOneoff {
     fn note_failing(&mut self) {
         for index in 0..self.watches.len() {
             for direction in [Direction::Read, Direction::Write] {
-                let Some(watch) = &self.watches[index] else { continue };
+                let Some(watch) = self.watches.get(index) else { continue };
                 if watch.positions[direction as usize].is_none() {
                     continue;
                 }
@@ -151,7 +150,7 @@ impl PollOneoff {
     /// Turns the notes into answers.
     fn collect(&mut self, found: &mut Found) {
         for index in self.found.drain(..) {
-            let Some(watch) = &mut self.watches[index] else { continue };
+            let Some(watch) = self.watches.get_mut(index) else { continue };
             let (readable, writable) = (std::mem::take(&mut watch.readable), std::mem::take(&mut watch.writable));
             match watch.error.take() {
                 Some(errno) => found.errors.push((watch.key, hostcalls::to_error(errno))),
@@ -164,7 +163,7 @@ impl PollOneoff {
     fn silence_failed(&mut self) {
         for position in 0..self.found.len() {
             let index = self.found[position];
-            if self.watches[index].as_ref().is_some_and(|watch| watch.error.is_some()) {
+            if self.watches.get(index).is_some_and(|watch| watch.error.is_some()) {
                 self.set_interest(index, Interest::NONE);
             }
         }
@@ -184,16 +183,7 @@ impl Selector for PollOneoff {
         // For both directions: once it is watched, a change of interest can't be refused.
         self.capacity.ensure(2 * (self.index_of.len() + 1))?;
         let watch = Watch { fd, key, positions: [None, None], readable: false, writable: false, error: None };
-        let index = match self.unused.pop() {
-            Some(index) => {
-                self.watches[index] = Some(watch);
-                index
-            }
-            None => {
-                self.watches.push(Some(watch));
-                self.watches.len() - 1
-            }
-        };
+        let index = self.watches.insert(watch);
         self.index_of.insert(fd, index);
         self.set_interest(index, interest);
         Ok(())
@@ -208,9 +198,8 @@ impl Selector for PollOneoff {
     fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()> {
         let index = self.index_of(descriptor)?;
         self.set_interest(index, Interest::NONE);
-        self.watches[index] = None;
+        self.watches.remove(index);
         self.index_of.remove(&number(descriptor)?);
-        self.unused.push(index);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use super::resource::{Direction, Resource, change_count};
 use super::{closing, hostcalls};
 use crate::error::{nothing_to_wait_for, watched_already};
 use crate::number_map::NumberMap;
+use crate::places::Places;
 use crate::{Descriptor, Found, Interest, Ready, Selector};
 
 struct Watch {
@@ -37,8 +38,7 @@ pub struct PollList {
     handles: Vec<u32>,
     owners: Vec<Owner>,
     /// Never moved while watched: the index is in the owners.
-    watches: Vec<Option<Watch>>,
-    unused: Vec<usize>,
+    watches: Places<Watch>,
     /// By the address of the resource.
     index_of: NumberMap<usize, usize>,
     /// Up to which change the list is true.
@@ -54,8 +54,7 @@ impl PollList {
         PollList {
             handles: Vec::new(),
             owners: Vec::new(),
-            watches: Vec::new(),
-            unused: Vec::new(),
+            watches: Places::new(),
             index_of: NumberMap::default(),
             change_count: change_count(),
             found: Vec::new(),
@@ -71,7 +70,7 @@ impl PollList {
     /// Puts into the list what this watch is for, and takes out what it is not for.
     fn update(&mut self, index: usize) {
         for direction in Direction::BOTH {
-            let Some(watch) = &self.watches[index] else { return };
+            let Some(watch) = self.watches.get(index) else { return };
             let wanted = match direction {
                 Direction::Read => watch.interest.read,
                 Direction::Write => watch.interest.write,
@@ -84,7 +83,7 @@ impl PollList {
                 (None, None) => {}
             }
         }
-        if let Some(watch) = &self.watches[index]
+        if let Some(watch) = self.watches.get(index)
             && watch.interest.read
             && watch.resource.has_kept()
         {
@@ -109,7 +108,7 @@ impl PollList {
     }
 
     fn set_position(&mut self, owner: Owner, position: Option<usize>) {
-        if let Some(watch) = &mut self.watches[owner.index] {
+        if let Some(watch) = self.watches.get_mut(owner.index) {
             watch.positions[owner.direction as usize] = position;
         }
     }
@@ -121,7 +120,7 @@ impl PollList {
             return;
         }
         for index in 0..self.watches.len() {
-            if let Some(watch) = &mut self.watches[index] {
+            if let Some(watch) = self.watches.get_mut(index) {
                 if watch.resource.is_closed() && !watch.interest.is_none() {
                     watch.interest = Interest::NONE;
                     found.errors.push((watch.key, closed_while_watched()));
@@ -165,7 +164,7 @@ impl PollList {
         match self.owners.get(position) {
             Some(&Owner { index, direction: Direction::Read }) => self.note_readable(index, Resource::confirm_readable),
             Some(&Owner { index, direction: Direction::Write }) => {
-                if let Some(watch) = &self.watches[index] {
+                if let Some(watch) = self.watches.get(index) {
                     watch.resource.note_writable();
                 }
                 self.note(index, Direction::Write);
@@ -175,7 +174,7 @@ impl PollList {
     }
 
     fn note_readable(&mut self, index: usize, is_readable: fn(&Resource) -> bool) {
-        let Some(watch) = &self.watches[index] else { return };
+        let Some(watch) = self.watches.get(index) else { return };
         if watch.interest.read && !watch.readable && is_readable(&watch.resource) {
             self.kept.push(index);
             self.note(index, Direction::Read);
@@ -183,7 +182,7 @@ impl PollList {
     }
 
     fn note(&mut self, index: usize, direction: Direction) {
-        let Some(watch) = &mut self.watches[index] else { return };
+        let Some(watch) = self.watches.get_mut(index) else { return };
         if !watch.readable && !watch.writable {
             self.found.push(index);
         }
@@ -195,7 +194,7 @@ impl PollList {
 
     fn report(&mut self, found: &mut Found) {
         for index in self.found.drain(..) {
-            let Some(watch) = &mut self.watches[index] else { continue };
+            let Some(watch) = self.watches.get_mut(index) else { continue };
             found.ready.push(Ready { key: watch.key, readable: watch.readable, writable: watch.writable });
             (watch.readable, watch.writable) = (false, false);
         }
@@ -223,16 +222,7 @@ impl Selector for PollList {
         }
         let resource = resource.clone();
         let watch = Watch { resource, key, interest, positions: [None; 2], readable: false, writable: false };
-        let index = match self.unused.pop() {
-            Some(index) => {
-                self.watches[index] = Some(watch);
-                index
-            }
-            None => {
-                self.watches.push(Some(watch));
-                self.watches.len() - 1
-            }
-        };
+        let index = self.watches.insert(watch);
         self.index_of.insert(address, index);
         self.update(index);
         Ok(())
@@ -240,7 +230,7 @@ impl Selector for PollList {
 
     fn modify(&mut self, descriptor: &Descriptor, interest: Interest) -> io::Result<()> {
         let index = self.index_of(descriptor)?;
-        if let Some(watch) = &mut self.watches[index] {
+        if let Some(watch) = self.watches.get_mut(index) {
             watch.interest = interest;
         }
         self.update(index);
@@ -250,12 +240,11 @@ impl Selector for PollList {
     fn remove(&mut self, descriptor: &Descriptor) -> io::Result<()> {
         let index = self.index_of(descriptor)?;
         self.index_of.remove(&address(descriptor.resource()?));
-        if let Some(watch) = &mut self.watches[index] {
+        if let Some(watch) = self.watches.get_mut(index) {
             watch.interest = Interest::NONE;
         }
         self.update(index);
-        self.watches[index] = None;
-        self.unused.push(index);
+        self.watches.remove(index);
         Ok(())
     }
 
