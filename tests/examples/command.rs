@@ -1,13 +1,11 @@
 //! The command `selectio`, called by hand.
 
-use selectio_driver::Host;
-
-use crate::Ended;
+use selectio_driver::{Ended, Host};
 
 fn selectio(arguments: &[&str]) -> Ended {
     let mut command = Host::Selectio.bare_command().expect("the host builds");
     command.args(arguments);
-    Ended::of(command)
+    Ended::of(command).expect("it ends")
 }
 
 #[test]

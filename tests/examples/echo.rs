@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use selectio_driver::client::{Client, Received};
 use selectio_driver::process::Stream;
-use selectio_driver::{Host, World};
+use selectio_driver::{Host, World, in_every_world};
 
 use crate::{LIMIT, connect, expect_end, expect_line, start};
 

@@ -2,7 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 
-use selectio_driver::World;
+use selectio_driver::{World, in_every_world};
 
 use crate::{LIMIT, connect, expect_line, start};
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use selectio_driver::process::{Process, Stream};
 use selectio_driver::program::announced;
-use selectio_driver::{Host, Program, World, cargo, host};
+use selectio_driver::{Host, Program, World, cargo, host, in_every_world};
 
 use crate::{Ended, LIMIT, connect, expect_line, start};
 
@@ -110,7 +110,8 @@ fn serve_says_where_it_listens_in_every_world() {
 
 #[test]
 fn the_host_s_help_is_there() {
-    let ended = Ended::of(typed(&["run", "--quiet", "--package", "selectio-host", "--", "run", "--help"]));
+    let ended =
+        Ended::of(typed(&["run", "--quiet", "--package", "selectio-host", "--", "run", "--help"])).expect("it ends");
     assert_eq!(ended.exit_code, Some(0), "{}", ended.stderr);
     assert!(ended.stdout.contains("--tcplisten"));
 }

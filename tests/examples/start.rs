@@ -1,6 +1,6 @@
 //! How the programs start: help, and wrong calls.
 
-use selectio_driver::World;
+use selectio_driver::{World, in_every_world};
 
 use crate::run;
 

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use selectio_driver::World;
+use selectio_driver::{World, in_every_world};
 
 use crate::{connect, expect_end, expect_line, start};
 

@@ -21,7 +21,7 @@ mod wasip2 {
 
     #[test]
     fn says_how_to_permit_sockets() {
-        for name in ["echo", "chat", "timeouts", "proxy"] {
+        for name in ["echo", "chat", "timeouts"] {
             run(name, World::Wasip2, &[]).expect_refusal(1, "inherit-network");
         }
         run("line_client", World::Wasip2, &["127.0.0.1:7000"]).expect_refusal(1, "inherit-network");

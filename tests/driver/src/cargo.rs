@@ -85,13 +85,24 @@ const HOST_REMARK: &str = "the first time that takes two to three minutes on two
 /// Builds the example `name` for `world`, once for each process.
 pub fn example(name: &str, world: World) -> Result<PathBuf> {
     let what = format!("example {name} ({world})");
+    let package = package_of(name);
     let mut built = match world.guest_target() {
-        None => build_natively(&what, "", &["--example", name])?,
-        Some(target) => {
-            build_once(&what, "", &["build", "--package", "selectio", "--example", name, "--target", target])?
+        None if package == LIBRARY => build_natively(&what, "", &["--example", name])?,
+        None => {
+            let system = System::chosen()?.cargo_arguments();
+            build_once(&what, "", &[&["build", "--package", package, "--example", name], system].concat())?
         }
+        Some(target) => build_once(&what, "", &["build", "--package", package, "--example", name, "--target", target])?,
     };
     Ok(built.remove(0))
+}
+
+const LIBRARY: &str = "selectio";
+
+/// The package of an example: the larger programs have one of their own.
+fn package_of(example: &str) -> &'static str {
+    let is_program = workspace_folder().join("examples/programs").join(example).with_extension("rs").is_file();
+    if is_program { "selectio-programs" } else { LIBRARY }
 }
 
 /// Builds the command `selectio`, the host, for the chosen system, once for each process. It is not optimized: that

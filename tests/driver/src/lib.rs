@@ -17,6 +17,8 @@
 //! | [`installed`] | a host on the search path, which spares building or installing one |
 //! | [`guest`] | starts a guest with listeners of its host and learns where they are |
 //! | [`program`] | starts an example in a [`World`] and learns its address |
+//! | [`ended`] | a program that has ended by itself: what it printed, and how it refused |
+//! | [`known_client`] | the clients of others that drive the example programs |
 //! | [`client`] | one client that sends and receives lines |
 //! | [`conversation`] | three clients play a fixed script against `chat` |
 //! | [`transcript`] | what they saw, and how two transcripts compare |
@@ -30,11 +32,13 @@ pub mod cargo;
 pub mod checksum;
 pub mod client;
 pub mod conversation;
+pub mod ended;
 pub mod guest;
 pub mod guest_tests;
 pub mod guest_with_peer;
 pub mod host;
 pub mod installed;
+pub mod known_client;
 pub mod peer;
 pub mod process;
 pub mod program;
@@ -45,7 +49,24 @@ pub mod transcript;
 pub mod wine;
 pub mod world;
 
+pub use ended::Ended;
 pub use host::Host;
 pub use program::Program;
 pub use system::System;
 pub use world::World;
+
+/// Makes a test of each named function for every world: `native::NAME`, `wasip1::NAME` and `wasip2::NAME`.
+#[macro_export]
+macro_rules! in_every_world {
+    ($($name:ident),+ $(,)?) => {
+        mod native {
+            $(#[test] fn $name() { super::$name($crate::World::Native); })+
+        }
+        mod wasip1 {
+            $(#[test] fn $name() { super::$name($crate::World::Wasip1); })+
+        }
+        mod wasip2 {
+            $(#[test] fn $name() { super::$name($crate::World::Wasip2); })+
+        }
+    };
+}

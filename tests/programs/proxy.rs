@@ -8,7 +8,7 @@ use std::time::Duration;
 use selectio_driver::guest::START_LIMIT;
 use selectio_driver::host::Network;
 use selectio_driver::process::{Process, Stream};
-use selectio_driver::{Host, System, World, cargo, program};
+use selectio_driver::{Host, System, World, cargo, in_every_world, program};
 
 use crate::LIMIT;
 

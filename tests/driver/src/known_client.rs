@@ -1,0 +1,71 @@
+//! The clients of others that drive the example programs: curl, redis-benchmark and the like, as they are installed.
+
+use std::env;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+/// A client that is installed, or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownClient {
+    /// The command.
+    pub command: &'static str,
+    /// The package of Debian's that has it.
+    pub package: &'static str,
+}
+
+const fn client(command: &'static str, package: &'static str) -> KnownClient {
+    KnownClient { command, package }
+}
+
+const CURL: KnownClient = client("curl", "curl");
+const OPENSSL: KnownClient = client("openssl", "openssl");
+
+/// The example programs, and the clients that their tests need.
+pub const CLIENTS: [(&str, &[KnownClient]); 8] = [
+    ("dns", &[client("dig", "dnsutils")]),
+    ("graceful", &[]),
+    ("http", &[CURL, OPENSSL, client("ab", "apache2-utils")]),
+    ("hyper", &[CURL]),
+    ("irc_client", &[client("ngircd", "ngircd")]),
+    ("proxy", &[CURL, OPENSSL]),
+    ("redis", &[client("redis-cli", "redis-tools"), client("redis-benchmark", "redis-tools")]),
+    ("websocket", &[client("chromium", "chromium"), client("chromedriver", "chromium-driver")]),
+];
+
+impl KnownClient {
+    /// Whether the search path has it, or one of the folders of the administrator's that a search path may lack.
+    pub fn is_installed(self) -> bool {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+        folders.map(|folder| folder.join(self.command)).any(|file| file.is_file())
+    }
+}
+
+/// The clients that the tests of this program lack here.
+pub fn missing_for(program: &str) -> Vec<KnownClient> {
+    let of_program = CLIENTS.iter().filter(|(name, _)| *name == program).flat_map(|(_, clients)| *clients);
+    of_program.copied().filter(|client| !client.is_installed()).collect()
+}
+
+/// A call of the client.
+///
+/// # Errors
+/// When it isn't installed, with the package that has it.
+pub fn command(name: &str) -> Result<Command> {
+    let known = CLIENTS.iter().flat_map(|(_, clients)| *clients).find(|client| client.command == name);
+    match known {
+        Some(client) if !client.is_installed() => {
+            bail!("{name} is not installed: `apt-get install {}`", client.package)
+        }
+        Some(_) => {
+            let mut command = Command::new(name);
+            // Debian keeps servers where not everybody's search path looks.
+            let path = env::var_os("PATH").unwrap_or_default();
+            let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+            command.env("PATH", env::join_paths(folders)?);
+            Ok(command)
+        }
+        None => bail!("{name} is not among the clients that tests may use"),
+    }
+}
