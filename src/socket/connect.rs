@@ -199,7 +199,7 @@ impl AsyncSocket {
                 self.inner.untried.borrow_mut().clear();
                 self.inner.is_connect_untold.set(true);
                 if !self.is_closing() {
-                    self.set_deadline(None);
+                    self.set_deadline(self.handshake_deadline());
                 }
                 self.changed();
                 Ok(true)

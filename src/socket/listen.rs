@@ -164,6 +164,10 @@ impl AsyncSocket {
                     let platform = inner.descriptor.platform().clone();
                     let client =
                         AsyncSocket::adopt(platform, descriptor, SocketStatus::Connected, inner.kind, String::new());
+                    if let Some(make) = inner.handlers.session_maker() {
+                        client.inner.handshake_time.set(inner.handshake_time.get());
+                        client.start_session("accept_addr", make()?)?;
+                    }
                     return Ok(Some((client, peer)));
                 }
                 Err(error) => match error.kind() {
