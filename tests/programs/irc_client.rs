@@ -261,7 +261,7 @@ fn the_end_of_the_input_waits_until_everything_was_said(world: World) {
     }
     server.expect(&["QUIT :bye"]);
     writer.join().expect("no panic").expect("all was read");
-    assert!(client.process.output(Stream::Stderr).contains("connected to"));
+    client.wait_for(Stream::Stderr, "connected to");
     drop(server);
     client.expect_end(0);
 }
