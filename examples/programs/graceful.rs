@@ -198,7 +198,7 @@ mod process {
             self.stop_after_last(dispatcher);
             let server = self.clone();
             dispatcher.call_after(self.grace, move |dispatcher| {
-                eprintln!("graceful: {} clients did not finish in time", server.clients.get());
+                eprintln!("graceful: clients that did not finish in time: {}", server.clients.get());
                 dispatcher.stop();
                 Ok(())
             });

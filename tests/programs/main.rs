@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod dns;
+mod graceful;
 mod irc_client;
 mod proxy;
 
