@@ -24,11 +24,9 @@ mod turn;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -45,6 +43,7 @@ use crate::send_queue::SendQueue;
 use crate::served::Served;
 use crate::status::SocketStatus;
 pub use blocking::Blocking;
+use connect::Attempts;
 use handlers::Handlers;
 pub use pipe::pipe;
 use session::{Channel, Encryption};
@@ -141,8 +140,7 @@ pub(crate) struct Inner {
     domain: Cell<Option<Domain>>,
     /// What the host calls a preopened socket.
     name: String,
-    /// The addresses that a connect has not tried yet.
-    untried: RefCell<VecDeque<SocketAddr>>,
+    attempts: RefCell<Attempts>,
     timers: RefCell<Option<Box<OwnTimers>>>,
     /// Of an encrypted connection.
     channel: RefCell<Option<Box<Channel>>>,
@@ -211,7 +209,7 @@ impl AsyncSocket {
             reader: RefCell::new(LineReader::new()),
             queue: RefCell::new(SendQueue::new()),
             turn: Turn::default(),
-            untried: RefCell::default(),
+            attempts: RefCell::default(),
             noted_error: RefCell::default(),
             noted_send_buffered: Cell::default(),
             timers: RefCell::default(),
