@@ -9,10 +9,9 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
-use std::process::exit;
 use std::rc::Rc;
 use std::time::Duration;
-use std::{io, mem};
+use std::{io, mem, process};
 
 use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, Timer};
 use smallvec::SmallVec;
@@ -23,41 +22,36 @@ a Unix socket, 127.0.0.1:7000 unless given; a preview1 guest listens on the sock
   --tls-cert FILE   speak TLS, with the certificates in FILE
   --tls-key FILE    and their private key in FILE, both as PEM";
 
-/// The longest value, and all values of a request or of an answer together.
+/// The longest value, and all of a request or an answer together.
 const VALUE_MAX: usize = 64 << 20;
 const WORDS_MAX: i64 = 1 << 19;
-const INLINE_MAX: usize = 64 << 10;
-/// How many bytes may be stored; a key, an element of a list and a subscription count for some more than they have.
-const MEMORY_MAX: usize = 1 << 30;
-const OVERHEAD: usize = 64;
+/// What the requests that have not arrived whole may take together.
+const UNFINISHED_MAX: usize = 512 << 20;
+/// The longest line; what is received at a time; what is answered at a time.
+const PIECE: usize = 64 << 10;
 const CLIENTS_MAX: usize = 10_000;
-/// With so many bytes of answers, they are sent before the next request is looked at.
-const ANSWERS_MAX: usize = 64 << 10;
-/// So many keys expire in one turn, that nobody waits for a million of them.
-const EXPIRE_MAX: usize = 1_000;
-const FAR: Duration = Duration::from_secs(86_400);
 
 type Refusal = Cow<'static, str>;
 const WRONG_TYPE: Refusal = Cow::Borrowed("WRONGTYPE Operation against a key holding the wrong kind of value");
 const NO_INTEGER: Refusal = Cow::Borrowed("ERR value is not an integer or out of range");
-const FULL: Refusal = Cow::Borrowed("OOM command not allowed when used memory > 'maxmemory'.");
 const KNOWN: &str = " client command config dbsize decr del echo exists expire flushall get hello incr info llen lpush \
-    lrange persist ping pttl publish rpush select set subscribe ttl ";
+    lrange persist pexpire ping pttl publish rpush select set subscribe ttl ";
+const HELLO: &str = "*6\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$5\r\nproto\r\n:2\r\n";
 
 fn main() -> Result<(), MainError> {
     let address = command_line().unwrap_or_else(|problem| {
         eprintln!("redis: {problem}; see --help");
-        exit(2);
+        process::exit(2);
     });
     let dispatcher = Dispatcher::builder().registered_max(CLIENTS_MAX).build()?;
     let listener = AsyncSocket::listener(&address)?;
     // TLS: here
     println!("redis: listening on {listener}");
-    let shared = Rc::new(RefCell::new(Shared { input: vec![0; 64 << 10], ..Shared::default() }));
-    // One timer is for the first key that expires. One for each would take more memory, and all that are due at once
-    // would be called in one turn.
+    let shared = Rc::new(RefCell::new(Shared { input: vec![0; PIECE], ..Shared::default() }));
+    // One timer is for the first key that expires. One for each key would take more memory, and all that are due at
+    // once would be called in one turn.
     let expiring = shared.clone();
-    let timer = dispatcher.call_every(FAR, move |dispatcher| {
+    let timer = dispatcher.call_every(Duration::from_secs(86_400), move |dispatcher| {
         expiring.borrow_mut().server.expire(dispatcher);
         Ok(())
     })?;
@@ -85,17 +79,22 @@ fn welcome(socket: &AsyncSocket, shared: &Rc<RefCell<Shared>>, dispatcher: &Disp
         socket.send("-ERR max number of clients reached\r\n")?;
         return socket.close_after_flush();
     }
-    socket.set_send_buffer_max(VALUE_MAX + 4 * ANSWERS_MAX);
+    // A client that takes so little of its answers or messages is cut off.
+    socket.set_send_buffer_max(VALUE_MAX + 4 * PIECE);
     let client = Rc::new(RefCell::new(Client::default()));
-    let (of_client, of_shared) = (client.clone(), shared.clone());
-    let serve = move |socket: &AsyncSocket, dispatcher: &Dispatcher| {
-        of_client.borrow_mut().serve(socket, dispatcher, &mut of_shared.borrow_mut())
+    let serve = {
+        let (client, shared) = (client.clone(), shared.clone());
+        move |socket: &AsyncSocket, dispatcher: &Dispatcher| {
+            client.borrow_mut().serve(socket, dispatcher, &mut shared.borrow_mut())
+        }
     };
     socket.set_handle_read(serve.clone());
     socket.set_handle_drain(serve);
     let shared = shared.clone();
     socket.set_handle_gone(move |socket, _| {
-        shared.borrow_mut().server.forget(socket.id(), &mut client.borrow_mut());
+        let (server, mut client) = (&mut shared.borrow_mut().server, client.borrow_mut());
+        server.unfinished -= client.rest.len();
+        mem::take(&mut client.channels).iter().for_each(|name| server.leave(socket, name));
         Ok(())
     });
     Ok(())
@@ -123,9 +122,9 @@ impl Client {
         let Shared { server, input, answers } = shared;
         server.now = dispatcher.now();
         loop {
-            let is_done = self.serve_rest(socket, server, answers)?;
+            let is_last = self.serve_rest(socket, server, answers)?;
             server.set_timer(dispatcher);
-            if is_done {
+            if is_last {
                 return socket.close_after_flush();
             } else if socket.is_send_buffer_full() {
                 socket.pause_reading();
@@ -134,45 +133,45 @@ impl Client {
             socket.resume_reading();
             let Some(length @ 1..) = socket.recv(input)? else { return Ok(()) };
             self.rest.extend_from_slice(&input[..length]);
-            server.memory += length;
+            server.unfinished += length;
         }
     }
 
-    /// Answers whether that was the client's last request.
+    /// Answers whether the connection is to end.
     fn serve_rest(&mut self, socket: &AsyncSocket, server: &mut Server, answers: &mut Answers) -> io::Result<bool> {
-        let (mut used, mut is_done) = (0, false);
-        while !is_done && !socket.is_send_buffer_full() {
+        let (mut used, mut is_last) = (0, false);
+        while !is_last && !socket.is_send_buffer_full() {
             let request = &mut self.rest[used..];
             let answer = match self.parser.advance(request) {
                 Ok(false) => break,
                 Ok(true) if self.parser.words.is_empty() => Ok(Answer::Given),
                 Ok(true) => {
                     request[self.parser.words[0].clone()].make_ascii_lowercase();
-                    let words: SmallVec<[&[u8]; 8]> =
-                        self.parser.words.iter().map(|word| &request[word.clone()]).collect();
+                    let words: SmallVec<[_; 8]> = self.parser.words.iter().map(|word| &request[word.clone()]).collect();
                     server.execute(socket, &mut self.channels, &words, answers)
                 }
                 Err(problem) => Ok(Answer::Last(format!("-ERR Protocol error: {problem}\r\n").into())),
             };
-            is_done = answers.put(answer);
+            is_last = answers.put(answer);
             used += self.parser.next_request();
-            if answers.0.len() > ANSWERS_MAX {
+            if answers.0.len() > PIECE {
                 answers.send(socket)?;
             }
         }
         self.rest.drain(..used);
-        server.memory -= used;
+        server.unfinished -= used;
         if self.rest.is_empty() {
-            self.rest.shrink_to(INLINE_MAX);
-        } else if server.memory > MEMORY_MAX {
-            is_done = answers.put(Ok(Answer::Last(format!("-{FULL}\r\n").into())));
+            // An idle client keeps little.
+            self.rest.shrink_to(4096);
+        } else if server.unfinished > UNFINISHED_MAX {
+            is_last = answers.put(Ok(Answer::Last("-ERR no room for more requests\r\n".into())));
         }
         answers.send(socket)?;
-        Ok(is_done)
+        Ok(is_last)
     }
 }
 
-/// Finds the words of a request. It keeps its place, so that no byte is looked at twice however they arrive.
+/// Finds the words of a request. It keeps its place, so that no byte is looked at twice, however they arrive.
 #[derive(Default)]
 struct Parser {
     at: usize,
@@ -181,12 +180,12 @@ struct Parser {
 }
 
 impl Parser {
-    /// Whether the request is whole that `bytes` begin with.
+    /// Whether the request is whole with which `bytes` begin.
     fn advance(&mut self, bytes: &[u8]) -> Result<bool, Refusal> {
         match bytes.first() {
             None => return Ok(false),
             Some(b'*') => {}
-            Some(_) => return self.advance_inline(bytes),
+            Some(_) => return self.advance_line(bytes),
         }
         if self.at == 0 {
             let Some((count, length)) = header(bytes, WORDS_MAX, "invalid multibulk length")? else { return Ok(false) };
@@ -197,7 +196,7 @@ impl Parser {
             if let Some(other) = word.first().filter(|first| **first != b'$') {
                 return Err(format!("expected '$', got '{}'", other.escape_ascii()).into());
             }
-            let room = VALUE_MAX.saturating_sub(self.at.saturating_sub(INLINE_MAX));
+            let room = VALUE_MAX.saturating_sub(self.at.saturating_sub(PIECE));
             let Some((length, start)) = header(word, room as i64, "invalid bulk length")? else { return Ok(false) };
             let end = start + usize::try_from(length).map_err(|_| "invalid bulk length")?;
             if word.len() < end + 2 {
@@ -210,19 +209,16 @@ impl Parser {
         Ok(true)
     }
 
-    /// A line, as a person types it.
-    fn advance_inline(&mut self, bytes: &[u8]) -> Result<bool, Refusal> {
+    /// A request as a person types it: words in a line.
+    fn advance_line(&mut self, bytes: &[u8]) -> Result<bool, Refusal> {
         let Some(length) = bytes[self.at..].iter().position(|byte| *byte == b'\n') else {
             self.at = bytes.len();
-            return if self.at > INLINE_MAX { Err("too big inline request".into()) } else { Ok(false) };
+            return if self.at > PIECE { Err("too big inline request".into()) } else { Ok(false) };
         };
-        let line = &bytes[..self.at + length];
+        let (line, mut start) = (&bytes[..self.at + length], 0);
         self.at = line.len() + 1;
-        let mut start = 0;
         for word in line.split(u8::is_ascii_whitespace) {
-            if !word.is_empty() {
-                self.words.push(start..start + word.len());
-            }
+            self.words.extend((!word.is_empty()).then(|| start..start + word.len()));
             start += word.len() + 1;
         }
         Ok(true)
@@ -258,18 +254,17 @@ fn integer(text: &[u8]) -> Result<i64, Refusal> {
 }
 
 enum Answer<'a> {
-    /// Bytes of the protocol.
+    /// As it goes over the wire.
     Raw(&'static str),
     Number(i64),
     Bulk(&'a [u8]),
-    /// It is among the answers already, or there is none.
+    /// It is among the answers already.
     Given,
-    /// Bytes of the protocol after which the connection ends.
+    /// As it goes over the wire; then the connection ends.
     Last(Cow<'static, str>),
 }
 
-const HELLO: &str = "*6\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$5\r\nproto\r\n:2\r\n";
-const OK: Result<Answer<'static>, Refusal> = Ok(Answer::Raw("+OK\r\n"));
+const OK: Answer<'static> = Answer::Raw("+OK\r\n");
 const NOTHING: Answer<'static> = Answer::Raw("$-1\r\n");
 
 /// The answers that leave next.
@@ -277,20 +272,17 @@ const NOTHING: Answer<'static> = Answer::Raw("$-1\r\n");
 struct Answers(Vec<u8>);
 
 impl Answers {
-    /// Answers whether the connection ends then.
+    /// Answers whether the connection is to end then.
     fn put(&mut self, answer: Result<Answer<'_>, Refusal>) -> bool {
         match answer {
             Ok(Answer::Raw(bytes)) => self.0.extend_from_slice(bytes.as_bytes()),
             Ok(Answer::Number(number)) => self.line(b':', number),
             Ok(Answer::Bulk(bytes)) => self.bulk(bytes),
             Ok(Answer::Given) => {}
-            Ok(Answer::Last(bytes)) => {
-                self.0.extend_from_slice(bytes.as_bytes());
-                return true;
-            }
-            Err(refusal) => self.0.extend_from_slice(format!("-{refusal}\r\n").as_bytes()),
+            Ok(Answer::Last(ref bytes)) => self.0.extend_from_slice(bytes.as_bytes()),
+            Err(ref refusal) => self.0.extend_from_slice(format!("-{refusal}\r\n").as_bytes()),
         }
-        false
+        matches!(answer, Ok(Answer::Last(_)))
     }
 
     fn line(&mut self, kind: u8, number: i64) {
@@ -308,7 +300,7 @@ impl Answers {
     fn send(&mut self, socket: &AsyncSocket) -> io::Result<()> {
         let result = if self.0.is_empty() { Ok(0) } else { socket.send(&self.0) };
         self.0.clear();
-        self.0.shrink_to(4 * ANSWERS_MAX);
+        self.0.shrink_to(4 * PIECE);
         result.map(drop)
     }
 }
@@ -325,17 +317,26 @@ enum Value {
     List(VecDeque<Box<[u8]>>),
 }
 
+impl Entry {
+    fn text(&mut self) -> Result<&mut Vec<u8>, Refusal> {
+        if let Value::Text(text) = &mut self.value { Ok(text) } else { Err(WRONG_TYPE) }
+    }
+
+    fn list(&mut self) -> Result<&mut VecDeque<Box<[u8]>>, Refusal> {
+        if let Value::List(list) = &mut self.value { Ok(list) } else { Err(WRONG_TYPE) }
+    }
+}
+
 #[derive(Default)]
 struct Server {
     entries: HashMap<Rc<[u8]>, Entry>,
     deadlines: BTreeSet<(Duration, Rc<[u8]>)>,
-    channels: HashMap<Rc<[u8]>, BTreeMap<Id, AsyncSocket>>,
-    /// How many bytes are in all of them, and in the requests that were not served.
-    memory: usize,
-    now: Duration,
     /// Is due at the first of the deadlines.
     timer: Option<Timer>,
     timer_deadline: Option<Duration>,
+    now: Duration,
+    channels: HashMap<Rc<[u8]>, BTreeMap<Id, AsyncSocket>>,
+    unfinished: usize,
 }
 
 impl Server {
@@ -348,29 +349,21 @@ impl Server {
     ) -> Result<Answer<'a>, Refusal> {
         let count = |count: usize| Ok(Answer::Number(count as i64));
         let is_subscribed = !channels.is_empty();
-        if self.memory > MEMORY_MAX
-            && matches!(words[0], b"set" | b"incr" | b"decr" | b"lpush" | b"rpush" | b"subscribe")
-        {
-            return Err(FULL);
-        }
         match words {
             [name, ..] if is_subscribed && !matches!(*name, b"subscribe" | b"unsubscribe" | b"ping" | b"quit") => {
                 let allowed = "(P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
                 Err(format!("ERR Can't execute '{}': only {allowed}", name.escape_ascii()).into())
             }
-            [b"get", key] => Ok(self.text(key)?.map_or(NOTHING, |text| Answer::Bulk(text))),
+            [b"get", key] => {
+                Ok(self.find(key).map(Entry::text).transpose()?.map_or(NOTHING, |text| Answer::Bulk(text)))
+            }
             [b"set", key, value, options @ ..] => self.set(key, value, options, answers),
             [b"incr", key] => self.add(key, 1),
             [b"decr", key] => self.add(key, -1),
-            [side @ (b"lpush" | b"rpush"), key, values @ ..] if !values.is_empty() => {
-                self.push(key, values, *side == b"lpush")
-            }
+            [b"lpush", key, values @ ..] if !values.is_empty() => self.push(key, values, VecDeque::push_front),
+            [b"rpush", key, values @ ..] if !values.is_empty() => self.push(key, values, VecDeque::push_back),
             [b"ping"] if !is_subscribed => Ok(Answer::Raw("+PONG\r\n")),
             [b"ping"] => Ok(Answer::Raw("*2\r\n$4\r\npong\r\n$0\r\n\r\n")),
-            [b"ping", text] if is_subscribed => {
-                answers.put(Ok(Answer::Raw("*2\r\n$4\r\npong\r\n")));
-                Ok(Answer::Bulk(text))
-            }
             [b"ping" | b"echo", text] => Ok(Answer::Bulk(text)),
             [b"del", keys @ ..] if !keys.is_empty() => count(keys.iter().filter(|key| self.remove(key)).count()),
             [b"exists", keys @ ..] if !keys.is_empty() => {
@@ -383,38 +376,42 @@ impl Server {
                 self.set_deadline(key, None);
                 count(usize::from(has_deadline))
             }
-            [b"ttl", key] => Ok(Answer::Number(self.left(key, |left| (left.as_millis() as i64 + 500) / 1000))),
-            [b"pttl", key] => Ok(Answer::Number(self.left(key, |left| left.as_millis() as i64))),
-            [b"llen", key] => count(self.list(key)?.map_or(0, |list| list.len())),
+            [b"ttl", key] => Ok(self.left(key, |left| (left.as_millis() as i64 + 500) / 1000)),
+            [b"pttl", key] => Ok(self.left(key, |left| left.as_millis() as i64)),
+            [b"llen", key] => count(self.find(key).map(Entry::list).transpose()?.map_or(0, |list| list.len())),
             [b"lrange", key, first, last] => self.range(key, integer(first)?, integer(last)?, answers),
-            [b"subscribe", names @ ..] if !names.is_empty() => self.subscribe(socket, channels, names, answers),
-            [b"unsubscribe", names @ ..] => self.unsubscribe(socket, channels, names, answers),
+            [b"subscribe", names @ ..] if !names.is_empty() => self.subscribe(socket, channels, words, answers),
+            [b"unsubscribe", _, ..] => self.subscribe(socket, channels, words, answers),
+            [b"unsubscribe"] if !is_subscribed => Ok(Answer::Raw("*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n")),
+            [b"unsubscribe"] => {
+                let all = channels.clone();
+                let words: Vec<&[u8]> = words.iter().copied().chain(all.iter().map(|name| &**name)).collect();
+                self.subscribe(socket, channels, &words, answers)
+            }
             [b"publish", channel, text] => count(self.publish(channel, text)),
             [b"quit", ..] => Ok(Answer::Last("+OK\r\n".into())),
             [b"flushall" | b"flushdb", ..] => {
-                self.entries.keys().cloned().collect::<Vec<_>>().iter().for_each(|key| drop(self.remove(key)));
-                OK
+                (self.entries, self.deadlines) = Default::default();
+                Ok(OK)
             }
             [b"dbsize"] => count(self.entries.len()),
             [b"info", ..] => {
-                let (memory, keys) = (self.memory, self.entries.len());
-                let text = "# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\nloading:0\r\nrole:master\r\n";
-                answers.bulk(format!("{text}used_memory:{memory}\r\ndb0:keys={keys}\r\n").as_bytes());
+                let text = "# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\nrole:master\r\nloading:0\r\n";
+                answers.bulk(format!("{text}db0:keys={}\r\n", self.entries.len()).as_bytes());
                 Ok(Answer::Given)
             }
             [b"select", number] if integer(number)? != 0 => Err("ERR DB index is out of range".into()),
-            [b"select", _] | [b"client", _, ..] => OK,
+            [b"select", _] | [b"client", _, ..] => Ok(OK),
             [b"config", _, b"save"] => Ok(Answer::Raw("*2\r\n$4\r\nsave\r\n$0\r\n\r\n")),
             [b"config", _, b"appendonly"] => Ok(Answer::Raw("*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n")),
             // Nothing else can be configured, and clients do without the lists of commands.
             [b"config", _, _] | [b"command", ..] => Ok(Answer::Raw("*0\r\n")),
             [b"hello"] | [b"hello", b"2", ..] => Ok(Answer::Raw(HELLO)),
-            // With this answer clients go on with the protocol's version 2.
+            // After this clients go on with the protocol's version 2.
             [b"hello", ..] => Err("NOPROTO unsupported protocol version".into()),
-            // That is a browser, with which a page of anybody's could give commands.
+            // That is a browser, by which a page of anybody's could give commands.
             [b"post" | b"host:", ..] => Ok(Answer::Last("".into())),
-            [name, words @ ..] => Err(unknown(name, words)),
-            [] => Ok(Answer::Given),
+            _ => Err(unknown(words)),
         }
     }
 
@@ -422,20 +419,17 @@ impl Server {
         self.entries.get_mut(key).filter(|entry| entry.deadline.is_none_or(|deadline| deadline > self.now))
     }
 
-    fn text(&mut self, key: &[u8]) -> Result<Option<&mut Vec<u8>>, Refusal> {
-        match self.find(key).map(|entry| &mut entry.value) {
-            None => Ok(None),
-            Some(Value::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(WRONG_TYPE),
-        }
+    fn insert(&mut self, key: &[u8], value: Value) -> &mut Entry {
+        self.remove(key);
+        self.entries.entry(key.into()).or_insert(Entry { value, deadline: None })
     }
 
-    fn list(&mut self, key: &[u8]) -> Result<Option<&mut VecDeque<Box<[u8]>>>, Refusal> {
-        match self.find(key).map(|entry| &mut entry.value) {
-            None => Ok(None),
-            Some(Value::List(list)) => Ok(Some(list)),
-            Some(_) => Err(WRONG_TYPE),
-        }
+    /// Answers whether it was there.
+    fn remove(&mut self, key: &[u8]) -> bool {
+        let Some((key, entry)) = self.entries.remove_entry(key) else { return false };
+        let Some(deadline) = entry.deadline else { return true };
+        self.deadlines.remove(&(deadline, key));
+        deadline > self.now
     }
 
     fn set(
@@ -447,148 +441,118 @@ impl Server {
     ) -> Result<Answer<'static>, Refusal> {
         let (mut must_exist, mut wants_old, mut time) = (None, false, None);
         let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-        loop {
-            (options, time) = match options {
-                [] => break,
-                [word, rest @ ..] if must_exist.is_none() && (is(word, "nx") || is(word, "xx")) => {
-                    must_exist = Some(is(word, "xx"));
-                    (rest, time)
-                }
-                [word, rest @ ..] if is(word, "get") => {
-                    wants_old = true;
-                    (rest, time)
-                }
-                [word, number, rest @ ..] if time.is_none() && (is(word, "ex") || is(word, "px")) => {
-                    let number = integer(number)?.checked_mul(if is(word, "ex") { 1000 } else { 1 });
-                    let is_valid = |number: &i64| *number > 0;
-                    (rest, Some(number.filter(is_valid).ok_or("ERR invalid expire time in 'set' command")?))
-                }
-                _ => return Err("ERR syntax error".into()),
-            };
-        }
-        let exists = self.find(key).is_some();
-        if wants_old {
-            answers.put(Ok(self.text(key)?.map_or(NOTHING, |text| Answer::Bulk(text))));
-        }
-        let is_set = must_exist.is_none_or(|must_exist| must_exist == exists);
-        if is_set {
-            self.put(key, value);
-            if let Some(time) = time {
-                self.set_deadline(key, Some(self.now + Duration::from_millis(time as u64)));
+        while let [word, rest @ ..] = options {
+            options = rest;
+            if must_exist.is_none() && (is(word, "nx") || is(word, "xx")) {
+                must_exist = Some(is(word, "xx"));
+            } else if is(word, "get") {
+                wants_old = true;
+            } else if let ([number, rest @ ..], true) = (rest, time.is_none() && (is(word, "ex") || is(word, "px"))) {
+                options = rest;
+                let number = integer(number)?.checked_mul(if is(word, "ex") { 1000 } else { 1 });
+                time = Some(number.filter(|time| *time > 0).ok_or("ERR invalid expire time in 'set' command")?);
+            } else {
+                return Err("ERR syntax error".into());
             }
         }
+        let old = self.find(key);
+        let is_set = must_exist.is_none_or(|must_exist| must_exist == old.is_some());
         if wants_old {
-            Ok(Answer::Given)
+            let old = old.map(Entry::text).transpose()?;
+            answers.put(Ok(old.map_or(NOTHING, |text| Answer::Bulk(text))));
+        }
+        if is_set {
+            match self.entries.get_mut(key) {
+                // This allocates nothing.
+                Some(Entry { value: Value::Text(text), deadline: None }) => {
+                    text.clear();
+                    text.shrink_to(2 * value.len() + 64);
+                    text.extend_from_slice(value);
+                }
+                _ => drop(self.insert(key, Value::Text(value.to_vec()))),
+            }
+            if time.is_some() {
+                self.set_deadline(key, time);
+            }
+        }
+        Ok(if wants_old {
+            Answer::Given
         } else if is_set {
             OK
         } else {
-            Ok(NOTHING)
-        }
-    }
-
-    fn put(&mut self, key: &[u8], text: &[u8]) {
-        if let Some(Entry { value: Value::Text(old), deadline: None }) = self.entries.get_mut(key) {
-            // The usual case allocates nothing.
-            self.memory = self.memory + text.len() - old.len();
-            old.clear();
-            old.shrink_to(2 * text.len() + OVERHEAD);
-            old.extend_from_slice(text);
-        } else {
-            self.insert(key, Value::Text(text.to_vec()));
-        }
-    }
-
-    fn insert(&mut self, key: &[u8], value: Value) {
-        self.remove(key);
-        self.memory += size(key, &value);
-        self.entries.insert(key.into(), Entry { value, deadline: None });
-    }
-
-    /// Answers whether it was there.
-    fn remove(&mut self, key: &[u8]) -> bool {
-        let Some((key, entry)) = self.entries.remove_entry(key) else { return false };
-        self.memory -= size(&key, &entry.value);
-        let Some(deadline) = entry.deadline else { return true };
-        self.deadlines.remove(&(deadline, key));
-        deadline > self.now
+            NOTHING
+        })
     }
 
     fn add(&mut self, key: &[u8], number: i64) -> Result<Answer<'static>, Refusal> {
-        let text = self.text(key)?;
-        let old = text.as_ref().map_or(Ok(0), |text| integer(text))?;
-        let new = old.checked_add(number).ok_or("ERR increment or decrement would overflow")?;
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(new).as_bytes();
-        if let Some(text) = text {
-            let length = text.len();
-            text.clear();
-            text.extend_from_slice(digits);
-            self.memory = self.memory + digits.len() - length;
-        } else {
-            self.put(key, digits);
-        }
-        Ok(Answer::Number(new))
+        let text = match self.find(key) {
+            Some(entry) => entry.text()?,
+            None => self.insert(key, Value::Text(b"0".to_vec())).text()?,
+        };
+        let sum = integer(text)?.checked_add(number).ok_or("ERR increment or decrement would overflow")?;
+        text.clear();
+        text.extend_from_slice(itoa::Buffer::new().format(sum).as_bytes());
+        Ok(Answer::Number(sum))
     }
 
-    fn push(&mut self, key: &[u8], values: &[&[u8]], is_left: bool) -> Result<Answer<'static>, Refusal> {
-        if self.list(key)?.is_none() {
-            self.insert(key, Value::List(VecDeque::new()));
-        }
-        self.memory += values.iter().map(|value| value.len() + OVERHEAD).sum::<usize>();
-        let Some(list) = self.list(key)? else { return Ok(NOTHING) };
-        values
-            .iter()
-            .for_each(|value| if is_left { list.push_front((*value).into()) } else { list.push_back((*value).into()) });
+    fn push(
+        &mut self,
+        key: &[u8],
+        values: &[&[u8]],
+        push: fn(&mut VecDeque<Box<[u8]>>, Box<[u8]>),
+    ) -> Result<Answer<'static>, Refusal> {
+        let list = match self.find(key) {
+            Some(entry) => entry.list()?,
+            None => self.insert(key, Value::List(VecDeque::new())).list()?,
+        };
+        values.iter().for_each(|value| push(list, (*value).into()));
         Ok(Answer::Number(list.len() as i64))
     }
 
     fn range(&mut self, key: &[u8], first: i64, last: i64, answers: &mut Answers) -> Result<Answer<'static>, Refusal> {
-        let Some(list) = self.list(key)? else { return Ok(Answer::Raw("*0\r\n")) };
+        let Some(entry) = self.find(key) else { return Ok(Answer::Raw("*0\r\n")) };
+        let list = entry.list()?;
         let length = list.len() as i64;
-        let from_end = |index: i64| if index < 0 { index + length } else { index };
-        let (first, end) = (from_end(first).clamp(0, length), from_end(last).clamp(-1, length - 1) + 1);
-        let elements = list.range(first as usize..end.max(first) as usize);
+        let from_start = |index: i64| if index < 0 { index + length } else { index };
+        let (start, end) = (from_start(first).clamp(0, length), from_start(last).clamp(-1, length - 1) + 1);
+        let elements = list.range(start as usize..end.max(start) as usize);
         if elements.clone().map(|element| element.len() + 16).sum::<usize>() > VALUE_MAX {
-            return Err("ERR that is too much for one answer".into());
+            return Err("ERR too much for one answer".into());
         }
         answers.line(b'*', elements.len() as i64);
         elements.for_each(|element| answers.bulk(element));
         Ok(Answer::Given)
     }
 
-    fn expire_after(&mut self, key: &[u8], milliseconds: Option<i64>) -> Result<Answer<'static>, Refusal> {
-        let milliseconds = milliseconds.ok_or("ERR invalid expire time in 'expire' command")?;
-        let is_there = if milliseconds > 0 {
-            self.find(key).is_some()
-                && self.set_deadline(key, Some(self.now + Duration::from_millis(milliseconds as u64)))
-        } else {
-            self.remove(key)
-        };
+    fn expire_after(&mut self, key: &[u8], time: Option<i64>) -> Result<Answer<'static>, Refusal> {
+        let time = time.ok_or("ERR invalid expire time in 'expire' command")?;
+        let is_there =
+            if time <= 0 { self.remove(key) } else { self.find(key).is_some() && self.set_deadline(key, Some(time)) };
         Ok(Answer::Number(i64::from(is_there)))
     }
 
-    fn set_deadline(&mut self, key: &[u8], deadline: Option<Duration>) -> bool {
+    /// Lets the key expire in so many milliseconds, or not at all.
+    fn set_deadline(&mut self, key: &[u8], time: Option<i64>) -> bool {
         let Some((key, mut entry)) = self.entries.remove_entry(key) else { return false };
+        let deadline = time.map(|time| self.now + Duration::from_millis(time as u64));
         if let Some(old) = mem::replace(&mut entry.deadline, deadline) {
             self.deadlines.remove(&(old, key.clone()));
         }
         self.deadlines.extend(deadline.map(|deadline| (deadline, key.clone())));
-        self.entries.insert(key, entry);
-        true
+        self.entries.insert(key, entry).is_none()
     }
 
-    fn left(&mut self, key: &[u8], count: impl Fn(Duration) -> i64) -> i64 {
+    fn left(&mut self, key: &[u8], count: impl Fn(Duration) -> i64) -> Answer<'static> {
         let now = self.now;
-        self.find(key).map_or(-2, |entry| entry.deadline.map_or(-1, |deadline| count(deadline - now)))
+        Answer::Number(self.find(key).map_or(-2, |entry| entry.deadline.map_or(-1, |deadline| count(deadline - now))))
     }
 
-    /// Removes keys that are due.
+    /// Removes what is due, so much in one turn that nobody waits for long.
     fn expire(&mut self, dispatcher: &Dispatcher) {
         self.now = dispatcher.now();
-        for _ in 0..EXPIRE_MAX {
+        for _ in 0..1000 {
             let Some((_, key)) = self.deadlines.first().filter(|(deadline, _)| *deadline <= self.now) else { break };
-            let key = key.clone();
-            self.remove(&key);
+            self.remove(&key.clone());
         }
         self.timer_deadline = None;
         self.set_timer(dispatcher);
@@ -596,106 +560,63 @@ impl Server {
 
     fn set_timer(&mut self, dispatcher: &Dispatcher) {
         let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
-        if deadline != self.timer_deadline
-            && let Some(timer) = self.timer
-        {
-            dispatcher.restart(timer, deadline.map_or(FAR, |deadline| deadline.saturating_sub(self.now)));
-            self.timer_deadline = deadline;
+        if let (true, Some(deadline), Some(timer)) = (deadline != self.timer_deadline, deadline, self.timer) {
+            dispatcher.restart(timer, deadline.saturating_sub(self.now));
         }
+        self.timer_deadline = deadline;
     }
 
+    /// Subscribes to the channels that the words name, or unsubscribes from them.
     fn subscribe(
         &mut self,
         socket: &AsyncSocket,
         channels: &mut BTreeSet<Rc<[u8]>>,
-        names: &[&[u8]],
+        words: &[&[u8]],
         answers: &mut Answers,
     ) -> Result<Answer<'static>, Refusal> {
-        for name in names {
-            if channels.insert((*name).into()) {
-                self.memory += name.len() + OVERHEAD;
+        for name in &words[1..] {
+            if words[0] == b"subscribe" {
+                channels.insert((*name).into());
                 self.channels.entry((*name).into()).or_default().insert(socket.id(), socket.clone());
+            } else if channels.remove(*name) {
+                self.leave(socket, name);
             }
-            answers.put(Ok(Answer::Raw("*3\r\n$9\r\nsubscribe\r\n")));
+            answers.line(b'*', 3);
+            answers.bulk(words[0]);
             answers.bulk(name);
             answers.line(b':', channels.len() as i64);
         }
         Ok(Answer::Given)
     }
 
-    fn unsubscribe(
-        &mut self,
-        socket: &AsyncSocket,
-        channels: &mut BTreeSet<Rc<[u8]>>,
-        names: &[&[u8]],
-        answers: &mut Answers,
-    ) -> Result<Answer<'static>, Refusal> {
-        let all = if names.is_empty() { channels.clone() } else { BTreeSet::new() };
-        if names.is_empty() && all.is_empty() {
-            return Ok(Answer::Raw("*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n"));
-        }
-        for name in names.iter().copied().chain(all.iter().map(|name| &**name)) {
-            if channels.remove(name) {
-                self.leave(socket.id(), name);
-            }
-            answers.put(Ok(Answer::Raw("*3\r\n$11\r\nunsubscribe\r\n")));
-            answers.bulk(name);
-            answers.line(b':', channels.len() as i64);
-        }
-        Ok(Answer::Given)
-    }
-
-    fn leave(&mut self, id: Id, channel: &[u8]) {
-        self.memory -= channel.len() + OVERHEAD;
-        if let Some(subscribers) = self.channels.get_mut(channel) {
-            subscribers.remove(&id);
-            if subscribers.is_empty() {
-                self.channels.remove(channel);
-            }
+    fn leave(&mut self, socket: &AsyncSocket, name: &[u8]) {
+        let Some(subscribers) = self.channels.get_mut(name) else { return };
+        subscribers.remove(&socket.id());
+        if subscribers.is_empty() {
+            self.channels.remove(name);
         }
     }
 
-    fn forget(&mut self, id: Id, client: &mut Client) {
-        self.memory -= client.rest.len();
-        mem::take(&mut client.channels).iter().for_each(|channel| self.leave(id, channel));
-    }
-
-    /// Answers how many got it.
-    fn publish(&mut self, channel: &[u8], text: &[u8]) -> usize {
-        let Some(subscribers) = self.channels.get(channel) else { return 0 };
+    /// Answers how many got it. Who takes nothing for so long that there is no room for more is cut off.
+    fn publish(&mut self, name: &[u8], text: &[u8]) -> usize {
+        let Some(subscribers) = self.channels.get(name) else { return 0 };
         let mut message = Answers::default();
         message.put(Ok(Answer::Raw("*3\r\n$7\r\nmessage\r\n")));
-        message.bulk(channel);
+        message.bulk(name);
         message.bulk(text);
-        let got_it = |subscriber: &&AsyncSocket| {
-            let is_sent = subscriber.send(&message.0).is_ok();
-            if !is_sent {
-                // It takes nothing for so long that its buffer is full.
-                let _ = subscriber.close();
-            }
-            is_sent
-        };
-        subscribers.values().filter(got_it).count()
+        let is_sent = |socket: &&AsyncSocket| socket.send(&message.0).map_err(|_| socket.close()).is_ok();
+        subscribers.values().filter(is_sent).count()
     }
 }
 
-/// What it counts for.
-fn size(key: &[u8], value: &Value) -> usize {
-    let size = match value {
-        Value::Text(text) => text.len(),
-        Value::List(list) => list.iter().map(|element| element.len() + OVERHEAD).sum(),
-    };
-    key.len() + size + OVERHEAD
-}
-
-fn unknown(name: &[u8], words: &[&[u8]]) -> Refusal {
-    let name = name[..name.len().min(128)].escape_ascii().to_string();
+fn unknown(words: &[&[u8]]) -> Refusal {
+    let text = |word: &&[u8]| word[..word.len().min(128)].escape_ascii().to_string();
+    let name = text(&words[0]);
     if KNOWN.contains(&format!(" {name} ")) {
         return format!("ERR wrong number of arguments for '{name}' command").into();
     }
-    let words: String =
-        words.iter().take(8).map(|word| format!("'{}' ", word[..word.len().min(128)].escape_ascii())).collect();
-    format!("ERR unknown command '{name}', with args beginning with: {words}").into()
+    let others: String = words[1..].iter().take(8).map(|word| format!("'{}' ", text(word))).collect();
+    format!("ERR unknown command '{name}', with args beginning with: {others}").into()
 }
 
 fn command_line() -> Result<String, lexopt::Error> {
@@ -706,7 +627,7 @@ fn command_line() -> Result<String, lexopt::Error> {
         match argument {
             Short('h') | Long("help") => {
                 println!("{USAGE}");
-                exit(0);
+                process::exit(0);
             }
             Long("tls-cert") => certificates = Some(parser.value()?.string()?),
             Long("tls-key") => key = Some(parser.value()?.string()?),
