@@ -7,6 +7,7 @@
 
 mod dns;
 mod proxy;
+mod tls;
 
 use std::time::Duration;
 
