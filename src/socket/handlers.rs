@@ -117,7 +117,6 @@ impl AsyncSocket {
     /// delivered. One that failed goes to `handle_error`.
     #[cfg(feature = "tls")]
     #[doc(alias = "handshake")]
-    #[doc(alias = "handleHandshake")]
     pub fn set_handle_handshake(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
         self.set(|handlers| handlers.others().handshake.set(Box::new(handler)));
     }

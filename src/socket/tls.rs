@@ -86,7 +86,6 @@ impl AsyncSocket {
     /// # Ok(())
     /// # }
     /// ```
-    #[doc(alias = "startTls")]
     pub fn start_tls_server(&self, config: Arc<ServerConfig>) -> io::Result<()> {
         self.start_session("start_tls_server", Box::new(server_session(&config)?))
     }
@@ -107,7 +106,6 @@ impl AsyncSocket {
     /// # Ok(())
     /// # }
     /// ```
-    #[doc(alias = "isSSL")]
     pub fn start_tls_client(&self, config: Arc<ClientConfig>, server_name: &str) -> io::Result<()> {
         let operation = "start_tls_client";
         let name = ServerName::try_from(server_name.to_owned())

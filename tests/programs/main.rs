@@ -9,6 +9,7 @@ mod dns;
 mod graceful;
 mod irc_client;
 mod proxy;
+mod tls;
 
 use std::time::Duration;
 

@@ -1,11 +1,12 @@
 //! Handshakes that fail and streams that are cut: told to their own socket, in words that help, and nobody else is hurt.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{Log, State, World, test};
 use crate::tls_client::{
-    EXPIRED, Identity, OTHER_NAME, SERVER, TlsClient, VERSIONS, client_config, echo_lines, serve, server_config,
+    EXPIRED, OTHER_NAME, SERVER, TlsClient, VERSIONS, client_config, echo_lines, serve, server_config,
     server_config_for_known_clients, trusting_client_config,
 };
 use selectio::tls::rustls::ServerConfig;
@@ -64,25 +65,29 @@ fn what_is_no_tls_is_answered_by_an_alert_and_costs_nobody_else() {
 
 #[test]
 fn a_client_that_does_not_trust_the_server_is_heard() {
+    let log = Log::new();
+    let world = noting(server_config(SERVER), &log);
     for (identity, name) in [(OTHER_NAME, "localhost"), (EXPIRED, "localhost"), (SERVER, "c.test")] {
+        world.server.set_tls(Arc::new(server_config(identity))).expect("it goes for those who come now");
         for version in VERSIONS {
-            let log = Log::new();
-            let world = noting(server_config(identity), &log);
             let mut client = TlsClient::to(world.peer.connect(), client_config(version), name);
             client.step_until(&world, "the client refuses", |client| client.error.is_some());
             let alert = client.flight();
             client.transport.send(alert);
             world.poll_until("the server hears it", || log.len() >= 1);
             expect_first(&log, ErrorKind::ConnectionAborted, "received fatal alert");
+            client.transport.close();
+            world.poll_until("the socket is gone", || log.len() == 2);
+            log.take();
         }
     }
 }
 
 #[test]
 fn a_client_without_a_certificate_is_turned_away_and_reads_why() {
+    let log = Log::new();
+    let world = noting(server_config_for_known_clients(), &log);
     for version in VERSIONS {
-        let log = Log::new();
-        let world = noting(server_config_for_known_clients(), &log);
         let mut client = TlsClient::new(world.peer.connect(), client_config(version));
         client.step_until(&world, "the server refuses", |_| log.len() >= 1);
         expect_first(&log, ErrorKind::InvalidData, "give the client one");
@@ -92,6 +97,9 @@ fn a_client_without_a_certificate_is_turned_away_and_reads_why() {
         client.step_until(&world, "the client reads why", |client| client.error.is_some());
         let error = format!("{:?}", client.error);
         assert!(error.contains("AlertReceived"), "{error}");
+        client.transport.close();
+        world.poll_until("the socket is gone", || log.len() == 2);
+        log.take();
     }
 }
 
@@ -110,10 +118,10 @@ fn peers_without_a_version_in_common_say_so() {
 
 #[test]
 fn a_reset_in_each_flight_costs_that_connection_only() {
+    let log = Log::new();
+    let world = noting(server_config(SERVER), &log);
     for version in VERSIONS {
-        let log = Log::new();
-        let world = noting(server_config(SERVER), &log);
-        let mut other = TlsClient::new(world.peer.connect(), client_config(VERSIONS[1]));
+        let mut other = TlsClient::new(world.peer.connect(), client_config(version));
         expect_echo(&mut other, &world);
         for steps in 0..4 {
             let mut client = TlsClient::new(world.peer.connect(), client_config(version));
@@ -143,16 +151,16 @@ fn an_end_in_the_middle_of_the_handshake_is_an_error() {
 
 #[test]
 fn a_stream_without_a_close_notify_is_told_apart_from_an_end() {
+    let log = Log::new();
+    let world = noting(server_config(SERVER), &log);
     for version in VERSIONS {
-        let log = Log::new();
-        let world = noting(server_config(SERVER), &log);
         let mut client = TlsClient::new(world.peer.connect(), client_config(version));
         client.shake_hands(&world);
         client.say("whole\nand a part");
         client.step(&world);
         client.transport.shutdown();
         client.step_until(&world, "it is told", |_| log.len() >= 2);
-        let events = log.events();
+        let events = log.take();
         assert!(events[0].contains("UnexpectedEof") && events[0].contains("without a close_notify"), "{events:?}");
         client.step_until(&world, "what came before was served", |client| client.plain == b"whole\n");
         assert!(!client.is_ended, "an answer to half a question doesn't look whole");
@@ -196,7 +204,7 @@ fn a_handshake_that_never_ends_has_a_limit() {
     let log = Log::new();
     let noted = log.clone();
     let world = World::new();
-    world.server.set_tls(std::sync::Arc::new(server_config(SERVER))).expect("a listener");
+    world.server.set_tls(Arc::new(server_config(SERVER))).expect("a listener");
     world.server.set_handshake_timeout(Duration::from_millis(100));
     world.server.set_handle_accept(move |server, dispatcher| {
         while let Some(client) = server.accept()? {
@@ -217,11 +225,10 @@ fn a_handshake_that_never_ends_has_a_limit() {
 }
 
 #[test]
-fn a_listener_with_another_identity_costs_nothing_before_it_is_used() {
+fn only_a_listener_takes_a_configuration_for_others() {
     let world = World::new();
     let (plain, _client) = world.connect();
-    let identity: Identity = SERVER;
-    let refusal = plain.set_tls(std::sync::Arc::new(server_config(identity))).expect_err("a connection");
+    let refusal = plain.set_tls(Arc::new(server_config(SERVER))).expect_err("a connection");
     assert_eq!(refusal.kind(), ErrorKind::InvalidInput);
     assert!(refusal.to_string().contains("use start_tls_server"), "{refusal}");
 }

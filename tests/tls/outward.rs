@@ -81,8 +81,8 @@ fn what_is_sent_at_once_leaves_when_the_peers_have_agreed() {
     if !platform().caps().connect {
         return;
     }
+    let (world, log) = (World::new(), Log::new());
     for version in VERSIONS {
-        let (world, log) = (World::new(), Log::new());
         let (socket, transport) = connect(&world, &log, |socket| {
             socket.start_tls_client(Arc::new(client_config(version)), "a.test")?;
             socket.send("sent before anything stands\n").map(drop)
@@ -98,7 +98,7 @@ fn what_is_sent_at_once_leaves_when_the_peers_have_agreed() {
             server.step();
             log.len() == 3
         });
-        assert_eq!(log.events(), ["connected", "handshake", "an answer"]);
+        assert_eq!(log.take(), ["connected", "handshake", "an answer"]);
         socket.close_after_flush().expect("it is open");
         world.poll_until("the server sees the end", || {
             server.step();
@@ -113,9 +113,9 @@ fn a_server_that_is_not_the_one_wanted_gets_no_byte() {
     if !platform().caps().connect {
         return;
     }
+    let (world, log) = (World::new(), Log::new());
     for (identity, name) in [(OTHER_NAME, "a.test"), (EXPIRED, "localhost"), (SERVER, "127.0.0.2")] {
         for version in VERSIONS {
-            let (world, log) = (World::new(), Log::new());
             let (_socket, transport) = connect(&world, &log, |socket| {
                 socket.start_tls_client(Arc::new(client_config(version)), name)?;
                 socket.send("a secret").map(drop)
@@ -125,7 +125,7 @@ fn a_server_that_is_not_the_one_wanted_gets_no_byte() {
                 server.step();
                 log.len() == 2
             });
-            let events = log.events();
+            let events = log.take();
             assert!(
                 events[1].starts_with(&format!("{:?}: handshake: invalid peer certificate", ErrorKind::InvalidData))
             );
@@ -140,8 +140,8 @@ fn a_certificate_is_shown_to_a_server_that_wants_one() {
     if !platform().caps().connect {
         return;
     }
+    let (world, log) = (World::new(), Log::new());
     for version in VERSIONS {
-        let (world, log) = (World::new(), Log::new());
         let (_socket, transport) = connect(&world, &log, |socket| {
             socket.start_tls_client(Arc::new(client_config_with_certificate(version)), "localhost")?;
             socket.send("it is me\n").map(drop)

@@ -7,8 +7,8 @@ use crate::tls_client::{SERVER, TlsClient, VERSIONS, client_config, echo_lines, 
 
 #[test]
 fn a_session_is_resumed() {
+    let world = serve(server_config(SERVER), echo_lines);
     for version in VERSIONS {
-        let world = serve(server_config(SERVER), echo_lines);
         let config = client_config(version);
         for kind in [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Resumed] {
             let mut client = TlsClient::new(world.peer.connect(), config.clone());

@@ -28,9 +28,9 @@ fn serve(world: &World, log: &Log) -> (AsyncSocket, Client) {
 
 #[test]
 fn an_open_connection_becomes_a_tls_one() {
+    let (world, log) = (World::new(), Log::new());
     for version in VERSIONS {
         for line_end in ["\r\n", "\n", "\r"] {
-            let (world, log) = (World::new(), Log::new());
             let (socket, client) = serve(&world, &log);
             client.send(format!("HELLO{line_end}STARTTLS{line_end}"));
             let cleartext = "250 HELLO\r\n220 go ahead\r\n";
@@ -38,7 +38,7 @@ fn an_open_connection_becomes_a_tls_one() {
             let mut client = TlsClient::skipping(client, client_config(version), cleartext.len());
             client.say("secret\r\n");
             client.step_until(&world, "the answer", |client| client.plain == b"250 secret\r\n");
-            assert_eq!(log.events(), ["HELLO, clear", "STARTTLS, clear", "secret, encrypted"]);
+            assert_eq!(log.take(), ["HELLO, clear", "STARTTLS, clear", "secret, encrypted"]);
             assert!(socket.is_handshake_done());
         }
     }

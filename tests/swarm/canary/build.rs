@@ -154,6 +154,8 @@ const BREAKS: [Break; 22] = [
 ];
 
 fn main() -> io::Result<()> {
+    // Features of the library; the copy has none of them.
+    println!("cargo::rustc-check-cfg=cfg(feature, values(\"tls\"))");
     let source = Path::new("../../../src");
     println!("cargo::rerun-if-changed={}", source.display());
     let copy = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("selectio");
