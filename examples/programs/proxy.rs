@@ -17,10 +17,12 @@ use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
-use selectio::{AsyncSocket, Delegate, Dispatcher, MainError, pipe};
+use selectio::tls::rustls::ClientConfig;
+use selectio::{AsyncSocket, Delegate, Dispatcher, MainError, pipe, tls};
 
 const USAGE: &str = "usage: proxy [ADDRESS] --to ADDRESS [OPTION]...\n
 Passes every connection to ADDRESS, 127.0.0.1:7000 unless given, on to the other one. Both are HOST:PORT
@@ -32,41 +34,41 @@ connections are done, a second one at once.
   --tls-cert FILE            speak TLS with clients, by this chain of certificates (PEM)
   --tls-key FILE             and the key to it (PEM)
   --to-tls                   speak TLS with where connections are passed on to
-  --to-ca FILE               trust these certificates there (PEM), in place of the well-known ones
+  --to-ca FILE               trust these certificates there (PEM); /etc/ssl/certs/ca-certificates.crt unless given
   --to-name NAME             expect this name in its certificate, in place of the host of its address
   -h, --help                 this text";
 
 /// What the command line says.
 struct Options {
     address: String,
-    target: Target,
+    to: String,
+    connect_timeout: Duration,
     /// The certificates and the key.
     tls: Option<(PathBuf, PathBuf)>,
+    /// The certificates to trust, and the name to expect.
+    to_tls: Option<(PathBuf, String)>,
 }
 
 /// Where connections are passed on to.
 struct Target {
     address: String,
     connect_timeout: Duration,
-    tls: Option<TargetTls>,
-}
-
-struct TargetTls {
-    ca: Option<PathBuf>,
-    name: String,
+    /// Whom to trust there, and the name to expect.
+    tls: Option<(Arc<ClientConfig>, String)>,
 }
 
 fn main() -> Result<(), MainError> {
-    let Options { address, target, tls } = options();
+    let options = command_line().unwrap_or_else(|error| {
+        eprintln!("proxy: {error}; see --help");
+        std::process::exit(2);
+    });
+    let connect_timeout = options.connect_timeout;
+    let tls = options.to_tls.map(|(ca, name)| Ok::<_, io::Error>((tls::client_config(ca)?, name))).transpose()?;
+    let target = Target { address: options.to, connect_timeout, tls };
     let dispatcher = Dispatcher::new()?;
-    let server = AsyncSocket::listener(&address)?;
-    if let Some((certificates, key)) = tls {
-        // TLS: here
-        return Err(without_tls(&format!("{} and {}", certificates.display(), key.display())).into());
-    }
-    if let Some(TargetTls { ca, name }) = &target.tls {
-        // TLS: here, what all connections to the target share
-        return Err(without_tls(&format!("{name} by {ca:?}")).into());
+    let server = AsyncSocket::listener(&options.address)?;
+    if let Some((certificates, key)) = options.tls {
+        server.set_tls(tls::server_config(certificates, key)?)?;
     }
     println!("proxy: listening on {server}, passing on to {}", target.address);
     server.set_handle_accept(move |server, dispatcher| {
@@ -87,7 +89,9 @@ fn main() -> Result<(), MainError> {
 fn pass_on(client: &AsyncSocket, peer: Option<SocketAddr>, to: &Target, dispatcher: &Dispatcher) -> io::Result<()> {
     let upstream = AsyncSocket::connection(&to.address)?;
     upstream.set_connect_timeout(to.connect_timeout);
-    // TLS: here, for each connection to the target
+    if let Some((config, name)) = &to.tls {
+        upstream.start_tls_client(config.clone(), name)?;
+    }
     let address = to.address.clone();
     upstream.set_handle_error(move |_, _, error| eprintln!("proxy: {address}: {error}"));
     client.set_handle_error(move |_, _, error| match peer {
@@ -113,18 +117,7 @@ fn end_when_asked(server: &AsyncSocket, dispatcher: &Dispatcher) -> Result<(), M
     Ok(dispatcher.register(&signals)?)
 }
 
-fn without_tls(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, format!("proxy: it was built without TLS, which {what} is for"))
-}
-
-fn options() -> Options {
-    parsed().unwrap_or_else(|error| {
-        eprintln!("proxy: {error}; see --help");
-        std::process::exit(2);
-    })
-}
-
-fn parsed() -> Result<Options, lexopt::Error> {
+fn command_line() -> Result<Options, lexopt::Error> {
     let (mut address, mut to, mut connect_timeout) = (None, None, Duration::from_secs(10));
     let (mut certificates, mut key, mut to_tls, mut ca, mut name) = (None, None, false, None, None);
     let mut arguments = lexopt::Parser::from_env();
@@ -155,9 +148,9 @@ fn parsed() -> Result<Options, lexopt::Error> {
         return Err("--to-ca and --to-name are for --to-tls".into());
     }
     let host = to.rsplit_once(':').map_or("localhost", |(host, _)| host.trim_matches(['[', ']'])).to_owned();
-    let target_tls = to_tls.then(|| TargetTls { ca, name: name.unwrap_or(host) });
-    let target = Target { address: to, connect_timeout, tls: target_tls };
-    Ok(Options { address: address.unwrap_or("127.0.0.1:7000".to_owned()), target, tls })
+    let ca = ca.unwrap_or("/etc/ssl/certs/ca-certificates.crt".into());
+    let to_tls = to_tls.then(|| (ca, name.unwrap_or(host)));
+    Ok(Options { address: address.unwrap_or("127.0.0.1:7000".to_owned()), to, connect_timeout, tls, to_tls })
 }
 
 fn address_in(argument: OsString) -> Result<String, lexopt::Error> {

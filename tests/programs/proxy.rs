@@ -18,6 +18,7 @@ in_every_world!(
     a_fast_sender_and_a_slow_reader_meet_in_both_directions,
     asked_to_end_it_lets_its_clients_finish,
     curl_loads_a_page_through_it,
+    either_side_speaks_tls,
     each_side_may_end_first_and_still_receives,
     a_reset_of_one_side_ends_the_other_and_nobody_else,
     a_target_that_never_stops_sending_is_soon_kept_waiting_when_its_client_is_reset,
@@ -46,6 +47,9 @@ mod where_programs_connect {
     );
 }
 
+/// The certificates for tests of TLS.
+const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/tls/certificates");
+
 /// How much goes in each direction.
 const LENGTH: usize = 20_000_000;
 
@@ -67,11 +71,13 @@ fn start_for(clients: usize, world: World, target: SocketAddr, options: &[&str])
         }
         World::Wasip2 => {
             let host = Host::chosen().expect("a host");
-            (host.command(&executable, Network::Whole).expect("the host builds"), Stream::Stdout)
+            let mut command = host.command_with_options(Network::Whole).expect("the host builds");
+            command.args(["--dir", CERTIFICATES]).arg(executable);
+            (command, Stream::Stdout)
         }
         World::Wasip1 => {
             let mut command = Host::chosen().and_then(Host::bare_command).expect("the host builds");
-            command.args(["run", "--tcplisten", "127.0.0.1:0"]);
+            command.args(["run", "--dir", CERTIFICATES, "--tcplisten", "127.0.0.1:0"]);
             command.args((0..clients).flat_map(|_| ["--tcpconnect", &target])).arg(executable);
             (command, Stream::Stderr)
         }
@@ -198,9 +204,37 @@ fn serve_pages(listener: TcpListener, page: &'static [u8]) {
 }
 
 fn curl(address: SocketAddr) -> Output {
+    curl_with(&[&format!("http://{address}/")])
+}
+
+fn curl_with(arguments: &[&str]) -> Output {
     let mut curl = known_client::command("curl").expect("the client is installed");
-    curl.args(["--silent", "--show-error", "--max-time", "60", "--noproxy", "*", &format!("http://{address}/")]);
+    curl.args(["--silent", "--show-error", "--max-time", "60", "--noproxy", "*"]).args(arguments);
     curl.output().expect("it starts")
+}
+
+fn either_side_speaks_tls(world: World) {
+    static PAGE: [u8; 300_000] = [b'y'; 300_000];
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let target = upstream.local_addr().expect("it is bound");
+    serve_pages(upstream, &PAGE);
+    let file = |name: &str| format!("{CERTIFICATES}/{name}");
+    let (certificate, key, root) = (file("server.pem"), file("server.key.pem"), file("root.pem"));
+    let (_inner, encrypted) = start_for(2, world, target, &["--tls-cert", &certificate, "--tls-key", &key]);
+    let (_outer, address) = start_for(1, world, encrypted, &["--to-tls", "--to-ca", &root, "--to-name", "a.test"]);
+    let url = format!("https://localhost:{}/", encrypted.port());
+    for output in [curl_with(&["--cacert", &root, &url]), curl(address)] {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout == PAGE, "{} bytes of another page", output.stdout.len());
+    }
+    if world != World::Wasip1 {
+        // Not the one that the certificate is for.
+        let (process, address) = start_for(1, world, encrypted, &["--to-tls", "--to-ca", &root, "--to-name", "b.test"]);
+        assert!(!curl(address).status.success());
+        let complaint = process.wait_for(Stream::Stderr, LIMIT, |text| text.lines().next().map(str::to_owned));
+        let complaint = complaint.expect("it says why");
+        assert!(complaint.contains(&format!("proxy: {encrypted}: handshake")), "{complaint}");
+    }
 }
 
 fn curl_loads_a_page_through_it(world: World) {
