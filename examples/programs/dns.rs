@@ -144,7 +144,7 @@ struct Zone {
 
 impl Zone {
     fn read(path: &Path) -> io::Result<Zone> {
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("dns: {}: {error}", path.display()));
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         let bytes = std::fs::read(path).map_err(named)?;
         let mut zone = Zone::default();
         for (index, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {

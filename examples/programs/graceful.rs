@@ -39,7 +39,7 @@ mod process {
     use std::time::Duration;
 
     pub fn run(_: &str, _: Duration) -> io::Result<()> {
-        let text = "graceful: a new process takes the listener over, and only native programs of Unix can start one";
+        let text = "a new process takes the listener over, and only native programs of Unix can start one";
         Err(io::Error::new(io::ErrorKind::Unsupported, text))
     }
 }

@@ -256,7 +256,7 @@ impl Irc {
         let Some(message) = parse(line) else { return Ok(()) };
         let first = message.parameters.first().map_or("", String::as_str);
         match (message.command.as_str(), self.state.is_welcome.get()) {
-            ("PING", _) => self.write(&format!("PONG :{first}"))?,
+            ("PING", _) => self.write(&format!("PONG :{}", &first[..first.floor_char_boundary(TEXT_LENGTH_MAX)]))?,
             ("ERROR", _) => self.lose(format!("the server says: {}", harmless(first))),
             ("001", false) => self.welcome(first, dispatcher)?,
             ("433" | "436" | "437", false) => self.try_next_nick()?,
