@@ -58,7 +58,11 @@ const NO_WISH_TO_END: &str = "Ctrl-C and SIGTERM end the program: preview2 has n
 const NOT_GIVEN: &str = "its command can't give a guest this";
 
 /// The current Wasmtime, for preview2 programs.
-const WASMTIME: [Difference; 1] = [program("proxy::wasip2::asked_to_end_it_lets_its_clients_finish", NO_WISH_TO_END)];
+const WASMTIME: [Difference; 3] = [
+    program("dns::where_there_is_udp::wasip2::asked_to_end_it_does", NO_WISH_TO_END),
+    program("irc_client::wasip2::asked_to_end_it_says_goodbye", NO_WISH_TO_END),
+    program("proxy::wasip2::asked_to_end_it_lets_its_clients_finish", NO_WISH_TO_END),
+];
 
 #[rustfmt::skip]
 const WASI_COMMON: [Difference; 32] = [
