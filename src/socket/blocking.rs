@@ -105,6 +105,9 @@ impl Blocking {
                 self.try_connect()?;
             }
             if !socket.is_connecting() {
+                if socket.is_shaking_hands() {
+                    self.try_handshake()?;
+                }
                 self.try_send()?;
                 if let Some(done) = attempt()? {
                     return Ok(done);
@@ -134,6 +137,15 @@ impl Blocking {
             self.socket.give_up();
         }
         result.map(drop)
+    }
+
+    /// The same goes for a handshake.
+    fn try_handshake(&self) -> io::Result<()> {
+        let result = self.socket.shake_hands();
+        if result.is_err() {
+            self.socket.give_up();
+        }
+        result
     }
 
     fn try_send(&self) -> io::Result<()> {

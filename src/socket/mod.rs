@@ -4,6 +4,7 @@
 mod blocking;
 mod connect;
 mod datagram;
+mod encrypted;
 mod events;
 mod finish;
 mod handlers;
@@ -13,18 +14,19 @@ mod options;
 mod pipe;
 mod preopened;
 mod receive;
+mod session;
 mod state;
 mod timers;
+#[cfg(feature = "tls")]
+mod tls;
 mod transmit;
 mod turn;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -41,8 +43,10 @@ use crate::send_queue::SendQueue;
 use crate::served::Served;
 use crate::status::SocketStatus;
 pub use blocking::Blocking;
+use connect::Attempts;
 use handlers::Handlers;
 pub use pipe::pipe;
+use session::{Channel, Encryption};
 use state::{ReadSide, WriteSide};
 use timers::OwnTimers;
 use turn::Turn;
@@ -87,6 +91,7 @@ pub(crate) struct Inner {
     status: Cell<SocketStatus>,
     read: Cell<ReadSide>,
     write: Cell<WriteSide>,
+    encryption: Cell<Encryption>,
     kind: Type,
     /// Its handlers are being called: what they change takes effect when they have returned.
     is_in_turn: Cell<bool>,
@@ -104,6 +109,8 @@ pub(crate) struct Inner {
     is_drain_due: Cell<bool>,
     /// The connection stands, and `handle_connect` has not been told.
     is_connect_untold: Cell<bool>,
+    /// The handshake is done, and `handle_handshake` has not been told.
+    is_handshake_untold: Cell<bool>,
     /// A connect was tried on the descriptor.
     is_connect_tried: Cell<bool>,
     /// The library closes it or has closed it, for what the peer or a handler did.
@@ -133,13 +140,15 @@ pub(crate) struct Inner {
     domain: Cell<Option<Domain>>,
     /// What the host calls a preopened socket.
     name: String,
-    /// The addresses that a connect has not tried yet.
-    untried: RefCell<VecDeque<SocketAddr>>,
+    attempts: RefCell<Attempts>,
     timers: RefCell<Option<Box<OwnTimers>>>,
+    /// Of an encrypted connection.
+    channel: RefCell<Option<Box<Channel>>>,
     /// When the time is over that the socket has for what it does now.
     deadline: Cell<Option<Duration>>,
     deadline_timer: Cell<Option<Timer>>,
     connect_time: Cell<Duration>,
+    handshake_time: Cell<Duration>,
     close_time: Cell<Duration>,
     /// When the time is over that a peer has to take everything, once the socket is to close.
     close_deadline: Cell<Duration>,
@@ -148,6 +157,7 @@ pub(crate) struct Inner {
 impl Drop for Inner {
     /// The file goes before the descriptor is closed, for then another file may get the number by which it is known.
     fn drop(&mut self) {
+        self.end_encryption_in_passing();
         self.file.take();
     }
 }
@@ -189,6 +199,7 @@ impl AsyncSocket {
             status: Cell::new(status),
             read: Cell::new(ReadSide::Open),
             write: Cell::new(WriteSide::Open),
+            encryption: Cell::default(),
             kind,
             domain: Cell::new(None),
             name,
@@ -198,13 +209,15 @@ impl AsyncSocket {
             reader: RefCell::new(LineReader::new()),
             queue: RefCell::new(SendQueue::new()),
             turn: Turn::default(),
-            untried: RefCell::default(),
+            attempts: RefCell::default(),
             noted_error: RefCell::default(),
             noted_send_buffered: Cell::default(),
             timers: RefCell::default(),
+            channel: RefCell::default(),
             deadline: Cell::default(),
             deadline_timer: Cell::default(),
             connect_time: Cell::new(connect::CONNECT_TIME),
+            handshake_time: Cell::new(encrypted::HANDSHAKE_TIME),
             close_time: Cell::new(finish::CLOSE_TIME),
             close_deadline: Cell::default(),
             high_water_mark: Cell::new(transmit::HIGH_WATER_MARK),
@@ -217,6 +230,7 @@ impl AsyncSocket {
             is_full: Cell::default(),
             is_drain_due: Cell::default(),
             is_connect_untold: Cell::default(),
+            is_handshake_untold: Cell::default(),
             is_connect_tried: Cell::default(),
             is_given_up: Cell::default(),
             is_exhaustion_reported: Cell::default(),
