@@ -327,6 +327,14 @@ impl Connection {
     }
 }
 
+/// The folder that a path leads to.
+fn folder(path: &Path) -> io::Result<PathBuf> {
+    let is_folder = path
+        .metadata()
+        .and_then(|it| if it.is_dir() { path.canonicalize() } else { Err(ErrorKind::NotADirectory.into()) });
+    is_folder.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
 /// The file or folder of this path, with all links followed, unless it is outside of the root.
 fn find(root: &Path, path: &str) -> io::Result<PathBuf> {
     let path = percent_encoding::percent_decode_str(path.trim_start_matches('/'))
@@ -395,13 +403,15 @@ fn serve(server: &Rc<Server>, client: AsyncSocket, dispatcher: &Dispatcher) -> i
 }
 
 fn main() -> Result<(), MainError> {
-    let Options { address, root, timeout, tls: _tls } = command_line();
-    let root = root.map(|root| folder(&root)).transpose()?;
+    let Options { address, root, timeout, tls } = command_line();
+    let root = root.as_deref().map(folder).transpose()?;
     let received = RefCell::new(vec![0; PIECE_LENGTH]);
     let server = Rc::new(Server { root, timeout, received, ..Server::default() });
     let dispatcher = Dispatcher::new()?;
     let listener = AsyncSocket::listener(&address)?;
-    // TLS: here
+    if let Some((_certificate, _key)) = tls {
+        // TLS: here
+    }
     println!("http: listening on {listener}");
     let it = server.clone();
     listener.set_handle_accept(move |listener, dispatcher| {
@@ -426,34 +436,42 @@ fn main() -> Result<(), MainError> {
     Ok(dispatcher.run()?)
 }
 
-fn command_line() -> (String, Rc<Server>) {
-    let (mut address, mut seconds, mut root, mut tls) = ("127.0.0.1:8080".to_owned(), 30, None, [None, None]);
-    let mut arguments = lexopt::Parser::from_env();
-    let mut parse = || -> Result<(), lexopt::Error> {
-        while let Some(argument) = arguments.next()? {
-            match argument {
-                Short('h') | Long("help") => {
-                    println!("{USAGE}");
-                    std::process::exit(0);
-                }
-                Long("root") => root = Some(PathBuf::from(arguments.value()?)),
-                Long("timeout") => seconds = arguments.value()?.parse::<NonZeroU32>()?.get(),
-                Long("tls-cert") => tls[0] = Some(PathBuf::from(arguments.value()?)),
-                Long("tls-key") => tls[1] = Some(PathBuf::from(arguments.value()?)),
-                Value(value) if value.to_string_lossy().contains([':', '/']) => address = value.string()?,
-                _ => return Err(argument.unexpected()),
-            }
-        }
-        if tls[0].is_some() == tls[1].is_some() {
-            Ok(())
-        } else {
-            Err("a certificate needs its key, and a key its certificate".into())
-        }
-    };
-    if let Err(error) = parse() {
+struct Options {
+    address: String,
+    root: Option<PathBuf>,
+    timeout: Duration,
+    /// The files with the certificate and its key.
+    tls: Option<(PathBuf, PathBuf)>,
+}
+
+fn command_line() -> Options {
+    parse(lexopt::Parser::from_env()).unwrap_or_else(|error| {
         eprintln!("http: {error}; see --help");
-        std::process::exit(2);
+        std::process::exit(2)
+    })
+}
+
+fn parse(mut arguments: lexopt::Parser) -> Result<Options, lexopt::Error> {
+    let (mut address, mut root, mut seconds, mut certificate, mut key) = (None, None, 30, None, None);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Short('h') | Long("help") => {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
+            Long("root") => root = Some(arguments.value()?.into()),
+            Long("timeout") => seconds = arguments.value()?.parse::<NonZeroU32>()?.get(),
+            Long("tls-cert") => certificate = Some(arguments.value()?.into()),
+            Long("tls-key") => key = Some(arguments.value()?.into()),
+            Value(value) if address.is_none() && value.to_string_lossy().contains([':', '/']) => {
+                address = Some(value.string()?)
+            }
+            _ => return Err(argument.unexpected()),
+        }
     }
-    let (timeout, received) = (Duration::from_secs(seconds.into()), RefCell::new(vec![0; PIECE_LENGTH]));
-    (address, Rc::new(Server { root, timeout, is_ending: Cell::default(), connections: RefCell::default(), received }))
+    if certificate.is_some() != key.is_some() {
+        return Err("--tls-cert and --tls-key belong together".into());
+    }
+    let (address, timeout) = (address.unwrap_or("127.0.0.1:8080".to_owned()), Duration::from_secs(seconds.into()));
+    Ok(Options { address, root, timeout, tls: certificate.zip(key) })
 }
