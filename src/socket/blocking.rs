@@ -20,6 +20,7 @@ pub struct Blocking {
     timeout: Duration,
 }
 
+/// # Waiting without a dispatcher
 impl AsyncSocket {
     /// The same socket for calls that wait, each for `timeout` at most. While one waits, no dispatcher of
     /// this thread serves anybody. On every target.

@@ -33,6 +33,7 @@ impl Attempts {
     }
 }
 
+/// # Connecting
 impl AsyncSocket {
     /// A connection to `address`, made or under way: the one entry that is the same in every world.
     ///

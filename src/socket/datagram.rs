@@ -15,6 +15,7 @@ use crate::status::SocketStatus;
 /// How many errors of earlier datagrams one call passes over.
 const ERROR_COUNT_MAX: usize = 16;
 
+/// # Datagrams
 impl AsyncSocket {
     /// A socket bound to `address`, for datagrams from and to everybody: the one entry that is the same in every world.
     ///

@@ -28,6 +28,7 @@ const LINGER_TIME: Duration = Duration::from_secs(5);
 /// How often what arrives is dropped in one turn.
 const DISCARD_COUNT_MAX: usize = 4;
 
+/// # Closing
 impl AsyncSocket {
     /// Closes it now and for good: bytes that wait for the peer are dropped, no handler is called any more except
     /// that of [`set_handle_gone`](AsyncSocket::set_handle_gone), and the dispatcher forgets it. What the running

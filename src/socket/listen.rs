@@ -23,6 +23,7 @@ const MUTE_TIME: Duration = Duration::from_millis(100);
 /// How many connections may wait to be accepted. The kernel cuts it to its own limit (somaxconn).
 const BACKLOG: u32 = 4096;
 
+/// # Listening and accepting
 impl AsyncSocket {
     /// A listening socket: the one entry that is the same in every world.
     ///

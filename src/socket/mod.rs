@@ -1,26 +1,44 @@
 //! Sockets that call handlers. This file has the type and its states; each of its abilities has a file
 //! of its own.
 
-mod blocking;
-mod connect;
-mod datagram;
 mod encrypted;
 mod events;
-mod finish;
-mod handlers;
-mod interop;
-mod listen;
-mod options;
-mod pipe;
 mod preopened;
-mod receive;
 mod session;
 mod state;
+mod turn;
+
+// The page of `AsyncSocket` has its methods in the order of these.
+mod create;
+
+mod listen;
+
+mod connect;
+
+mod handlers;
+
+mod receive;
+
+mod transmit;
+
+mod finish;
+
 mod timers;
+
+mod ask;
+
 #[cfg(feature = "tls")]
 mod tls;
-mod transmit;
-mod turn;
+
+mod datagram;
+
+mod options;
+
+mod blocking;
+
+mod interop;
+
+mod pipe;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -30,7 +48,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use selectio_platform::{Address, Descriptor, Domain, Platform, Protocol, Type, this_target};
+use selectio_platform::{Descriptor, Domain, Platform, Type};
 
 use crate::dispatcher::{Dispatcher, Timer};
 use crate::error::{closed, misuse, named};
@@ -163,29 +181,6 @@ impl Drop for Inner {
 }
 
 impl AsyncSocket {
-    /// An idle socket for streams over IPv4, or over IPv6 when it connects to such an address. Natively and on wasip2: on
-    /// wasip1 the host opens the sockets.
-    ///
-    /// # Errors
-    /// `Unsupported` on wasip1, with the way to get a socket there; otherwise those of `socket(2)`.
-    #[doc(alias = "asyncSocket")]
-    pub fn new() -> io::Result<AsyncSocket> {
-        AsyncSocket::with_type(Domain::Ipv4, Type::Stream, None)
-    }
-
-    /// An idle socket of this family, type and protocol.
-    ///
-    /// # Errors
-    /// As for [`AsyncSocket::new`].
-    #[doc(alias = "asyncSocket")]
-    pub fn with_type(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<AsyncSocket> {
-        let platform = this_target();
-        let descriptor = platform.socket(domain, kind, protocol)?;
-        let socket = AsyncSocket::adopt(platform, descriptor, SocketStatus::Idle, kind, String::new());
-        socket.inner.domain.set(Some(domain));
-        Ok(socket)
-    }
-
     fn adopt(
         platform: Rc<dyn Platform>,
         descriptor: Descriptor,
@@ -238,65 +233,6 @@ impl AsyncSocket {
             is_broken: Cell::default(),
         };
         AsyncSocket { inner: Rc::new(inner) }
-    }
-
-    /// Names this socket, in messages and as the key of a map: clones of the handle have the same one, no other socket
-    /// ever has.
-    #[must_use]
-    pub fn id(&self) -> Id {
-        self.inner.id
-    }
-
-    /// What the socket is doing.
-    #[must_use]
-    #[doc(alias = "info")]
-    pub fn status(&self) -> SocketStatus {
-        self.inner.status.get()
-    }
-
-    /// Whether it is connected. Inside `handle_connect` it is.
-    #[must_use]
-    #[doc(alias = "isConnected")]
-    pub fn is_connected(&self) -> bool {
-        self.status() == SocketStatus::Connected
-    }
-
-    /// Whether it accepts connections.
-    #[must_use]
-    #[doc(alias = "isListening")]
-    pub fn is_listening(&self) -> bool {
-        self.status() == SocketStatus::Listening
-    }
-
-    /// Whether a connect is under way.
-    #[must_use]
-    #[doc(alias = "isConnecting")]
-    pub fn is_connecting(&self) -> bool {
-        self.status() == SocketStatus::Connecting
-    }
-
-    /// Whether it is closed.
-    #[must_use]
-    #[doc(alias = "isClosed")]
-    pub fn is_closed(&self) -> bool {
-        self.status() == SocketStatus::Closed
-    }
-
-    /// The address that it is bound to. Natively and on wasip2.
-    ///
-    /// # Errors
-    /// `Unsupported` on wasip1, where only the host knows; `NotConnected` when it is closed.
-    #[doc(alias = "getSockName")]
-    pub fn local_addr(&self) -> io::Result<Address> {
-        self.with_open_descriptor("local_addr", |platform, descriptor| platform.local_addr(descriptor))
-    }
-
-    /// The address of the peer. Natively and on wasip2.
-    ///
-    /// # Errors
-    /// `Unsupported` on wasip1, where only the host knows; `NotConnected` without a peer.
-    pub fn peer_addr(&self) -> io::Result<Address> {
-        self.with_open_descriptor("peer_addr", |platform, descriptor| platform.peer_addr(descriptor))
     }
 
     /// Calls with the open descriptor. An error of the kernel's gets the operation in front.

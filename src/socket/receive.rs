@@ -22,17 +22,8 @@ pub(super) enum Reader {
     Blocking,
 }
 
+/// # Reading
 impl AsyncSocket {
-    /// The older name of [`read_line`](AsyncSocket::read_line).
-    ///
-    /// # Errors
-    /// As for `read_line`.
-    #[deprecated = "use read_line"]
-    #[doc(alias = "recvLine")]
-    pub fn recv_line(&self) -> io::Result<ReadLine> {
-        self.read_line()
-    }
-
     /// Reads the next line. `\n`, `\r\n` and a lone `\r` end one, whatever segments they arrive in: a protocol whose
     /// values may contain a `\r` reads them by their length, with [`recv`](AsyncSocket::recv). At the
     /// end of the stream what came after the last line end is a line too, then every call says
@@ -201,6 +192,16 @@ impl AsyncSocket {
             }
             // That was only the rest of a line end.
         }
+    }
+
+    /// The older name of [`read_line`](AsyncSocket::read_line).
+    ///
+    /// # Errors
+    /// As for `read_line`.
+    #[deprecated = "use read_line"]
+    #[doc(alias = "recvLine")]
+    pub fn recv_line(&self) -> io::Result<ReadLine> {
+        self.read_line()
     }
 
     /// Whether reading lines takes as many bytes from the kernel as there are, which is the default, or none

@@ -25,6 +25,7 @@ pub(super) const HIGH_WATER_MARK: usize = 64 * 1024;
 /// It ends when no more than so many are left.
 pub(super) const LOW_WATER_MARK: usize = 16 * 1024;
 
+/// # Sending
 impl AsyncSocket {
     /// Sends all of `data` without ever blocking: what the kernel doesn't take is buffered and sent
     /// when there is room, in order. While a stream connects, all of it is buffered. Answers how many
