@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod dns;
+mod http;
 mod proxy;
 mod tls;
 
