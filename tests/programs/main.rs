@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod proxy;
+mod redis;
 
 use std::time::Duration;
 
