@@ -7,6 +7,7 @@
 
 mod proxy;
 mod redis;
+mod websocket;
 
 use std::time::Duration;
 
