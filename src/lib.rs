@@ -56,6 +56,8 @@ mod send_queue;
 mod served;
 mod socket;
 mod status;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 #[doc = include_str!("original.md")]
 pub mod original {}

@@ -59,6 +59,18 @@ impl LineReader {
         self.start == self.end
     }
 
+    /// How many bytes have arrived that were not taken.
+    pub(crate) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Takes everything out: the bytes that have arrived, and whether a `\n` that comes next belongs to the last line.
+    pub(crate) fn take_all(&mut self) -> (Vec<u8>, bool) {
+        let bytes = self.buffer[self.start..self.end].to_vec();
+        self.clear();
+        (bytes, std::mem::take(&mut self.swallow_newline))
+    }
+
     /// Room to receive into, never empty.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         if self.buffer.len() < RECEIVE_BUFFER_SIZE {

@@ -52,6 +52,8 @@ mod places;
 mod preopens;
 pub mod reserved_instants;
 pub mod sim;
+#[cfg(feature = "tls")]
+mod tls_provider;
 mod types;
 
 use std::any::Any;
@@ -64,6 +66,8 @@ use std::time::Duration;
 
 pub use descriptor::Descriptor;
 pub use error::{OperationError, explained, explained_as, raw_os_error};
+#[cfg(feature = "tls")]
+pub use tls_provider::tls_provider;
 pub use types::{
     Address, Backend, Caps, Connect, Domain, Found, IntegerOption, Interest, Preopen, Protocol, Ready, Shutdown,
     SocketOption, Type,

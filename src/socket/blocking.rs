@@ -20,6 +20,7 @@ pub struct Blocking {
     timeout: Duration,
 }
 
+/// # Waiting without a dispatcher
 impl AsyncSocket {
     /// The same socket for calls that wait, each for `timeout` at most. While one waits, no dispatcher of
     /// this thread serves anybody. On every target.
@@ -105,6 +106,9 @@ impl Blocking {
                 self.try_connect()?;
             }
             if !socket.is_connecting() {
+                if socket.is_shaking_hands() {
+                    self.try_handshake()?;
+                }
                 self.try_send()?;
                 if let Some(done) = attempt()? {
                     return Ok(done);
@@ -134,6 +138,15 @@ impl Blocking {
             self.socket.give_up();
         }
         result.map(drop)
+    }
+
+    /// The same goes for a handshake.
+    fn try_handshake(&self) -> io::Result<()> {
+        let result = self.socket.shake_hands();
+        if result.is_err() {
+            self.socket.give_up();
+        }
+        result
     }
 
     fn try_send(&self) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Connecting out: every address of a name in turn, each on a fresh descriptor.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,6 +18,22 @@ use crate::status::SocketStatus;
 /// How long one address may take to answer, when nobody says otherwise.
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(30);
 
+/// What a connect tries.
+#[derive(Default)]
+pub(super) struct Attempts {
+    /// The address that is being tried; none when the host connects.
+    current: Option<Address>,
+    untried: VecDeque<SocketAddr>,
+}
+
+impl Attempts {
+    /// What messages call the try that is under way.
+    fn name(&self) -> String {
+        self.current.as_ref().map_or("connect".to_owned(), |address| format!("connect to {address}"))
+    }
+}
+
+/// # Connecting
 impl AsyncSocket {
     /// A connection to `address`, made or under way: the one entry that is the same in every world.
     ///
@@ -87,7 +104,7 @@ impl AsyncSocket {
         let operation = format!("connect({host:?}, {port})");
         let addresses = resolve(&**self.inner.descriptor.platform(), host, port)
             .map_err(|error| in_operation(&operation, error))?;
-        *self.inner.untried.borrow_mut() = addresses.into_iter().filter(&mut wanted).collect();
+        self.inner.attempts.borrow_mut().untried = addresses.into_iter().filter(&mut wanted).collect();
         self.connect_to_next(misuse(&operation, "the name has no such address: check its spelling and family"))
     }
 
@@ -122,7 +139,7 @@ impl AsyncSocket {
     /// Tries the addresses that are left until one is under way; `last_error` is why the one before failed.
     fn connect_to_next(&self, mut last_error: io::Error) -> io::Result<()> {
         loop {
-            let next = self.inner.untried.borrow_mut().pop_front();
+            let next = self.inner.attempts.borrow_mut().untried.pop_front();
             let Some(address) = next else { return Err(last_error) };
             match self.connect_to(&Address::from(address)) {
                 Ok(()) => return Ok(()),
@@ -138,8 +155,9 @@ impl AsyncSocket {
             self.renew_descriptor(address)?;
         }
         // Where it stands at once, the next wait says so as for any other.
+        self.inner.attempts.borrow_mut().current = Some(address.clone());
         self.with_open_descriptor("connect", |platform, socket| {
-            platform.connect(socket, address).map_err(|error| in_operation(&format!("connect to {address}"), error))
+            platform.connect(socket, address).map_err(|error| self.in_attempt(error))
         })?;
         self.inner.status.set(SocketStatus::Connecting);
         if !self.is_closing() {
@@ -147,6 +165,11 @@ impl AsyncSocket {
         }
         self.changed();
         Ok(())
+    }
+
+    /// The same error with the address that was tried in its text.
+    fn in_attempt(&self, error: io::Error) -> io::Error {
+        in_operation(&self.inner.attempts.borrow().name(), error)
     }
 
     /// A descriptor that a connect was tried on is of no use for another one (connect(2)).
@@ -189,17 +212,23 @@ impl AsyncSocket {
     /// # Errors
     /// Why the last address failed.
     pub(super) fn finish_connect(&self) -> io::Result<bool> {
-        match self.with_open_descriptor("connect", |platform, socket| platform.connect_result(socket)) {
+        let ended = self.with_open_descriptor("connect", |platform, socket| {
+            platform.connect_result(socket).map_err(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => error,
+                _ => self.in_attempt(error),
+            })
+        });
+        match ended {
             // Readiness was only a hint (C1).
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => self.connect_to_next(error).map(|()| false),
             Ok(()) => {
                 // Before the handler, which may close or send (P10).
                 self.inner.status.set(SocketStatus::Connected);
-                self.inner.untried.borrow_mut().clear();
+                self.inner.attempts.take();
                 self.inner.is_connect_untold.set(true);
                 if !self.is_closing() {
-                    self.set_deadline(None);
+                    self.set_deadline(self.handshake_deadline());
                 }
                 self.changed();
                 Ok(true)
@@ -218,7 +247,8 @@ impl AsyncSocket {
     /// The address that is being tried has not answered in time.
     pub(super) fn connect_time_is_over(&self, dispatcher: &Dispatcher) -> bool {
         let text = format!(
-            "connect: no answer within {:?}: check the address, or give it more time with set_connect_timeout",
+            "{}: no answer within {:?}: check the address, or give it more time with set_connect_timeout",
+            self.inner.attempts.borrow().name(),
             self.inner.connect_time.get()
         );
         match self.connect_to_next(io::Error::new(io::ErrorKind::TimedOut, text)) {

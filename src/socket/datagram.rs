@@ -1,18 +1,69 @@
 //! Datagrams: each on its own, with an address. Natively and on wasip2.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 
-use selectio_platform::{Address, Type, explained_as};
+use selectio_platform::{Address, Domain, Type, explained_as, this_target};
 
+use super::preopened::is_path;
 use super::turn::RECEIVE_COST_MIN;
 use super::{AsyncSocket, wrong_state};
+use crate::error::{in_operation, misuse};
 use crate::served::Served;
 use crate::status::SocketStatus;
 
 /// How many errors of earlier datagrams one call passes over.
 const ERROR_COUNT_MAX: usize = 16;
 
+/// # Datagrams
 impl AsyncSocket {
+    /// A socket bound to `address`, for datagrams from and to everybody: the one entry that is the same in every world.
+    ///
+    /// `address` is `HOST:PORT`, and of a name that has several addresses the first one that can be bound. Port 0 lets the
+    /// kernel pick one.
+    ///
+    /// # Errors
+    /// `Unsupported` on wasip1, where there are none; `InvalidInput` when `address` is no address; otherwise those of
+    /// binding, such as `AddrInUse`.
+    ///
+    /// ```no_run
+    /// # fn main() -> std::io::Result<()> {
+    /// use selectio::AsyncSocket;
+    ///
+    /// let server = AsyncSocket::datagrams("127.0.0.1:7000")?;
+    /// server.set_handle_read(|server, _| {
+    ///     let mut buffer = [0; 1500];
+    ///     while let Some((length, Some(from))) = server.recv_from(&mut buffer)? {
+    ///         server.send_to(&buffer[..length], from)?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn datagrams(address: &str) -> io::Result<AsyncSocket> {
+        AsyncSocket::bound_to(address).map_err(|error| in_operation(&format!("datagrams({address:?})"), error))
+    }
+
+    fn bound_to(address: &str) -> io::Result<AsyncSocket> {
+        let platform = this_target();
+        if !platform.caps().datagrams {
+            // The refusal of this call says what to do instead.
+            platform.socket(Domain::Ipv4, Type::Datagram, None)?;
+        }
+        if is_path(address) {
+            return Err(misuse("bind", "it is a path: make the socket by with_type, and bind it by bind_addr"));
+        }
+        AsyncSocket::bound_to_first(&*platform, address, AsyncSocket::datagrams_at)
+    }
+
+    fn datagrams_at(address: SocketAddr) -> io::Result<AsyncSocket> {
+        let address = Address::from(address);
+        let socket = AsyncSocket::with_type(Domain::of(&address), Type::Datagram, None)?;
+        socket.bind_addr(address)?;
+        Ok(socket)
+    }
+
     /// Reads one datagram and says where it came from. `None` when there is none now. What doesn't fit the
     /// buffer is lost; a datagram of no bytes is one all the same. In one poll it gives 64 KiB at most, then it says
     /// `None`: the rest comes in the next poll.

@@ -32,10 +32,14 @@ impl AsyncSocket {
             waits_for_drain: (inner.is_full.get() || inner.is_drain_due.get())
                 && inner.handlers.drain().is_some_and(HandlerSlot::is_set),
             is_paused: inner.is_paused.get() || inner.is_muted.get(),
-            has_unread: inner.reader.borrow().has_unread(),
+            is_shaking_hands: self.is_shaking_hands(),
+            has_unread: inner.reader.borrow().has_unread() || inner.has_end_behind(),
             is_send_blocked: inner.is_send_blocked.get(),
             has_error,
-            has_news: inner.is_connect_untold.get() || inner.is_drain_due.get(),
+            has_news: inner.is_connect_untold.get()
+                || inner.is_handshake_untold.get()
+                || inner.is_drain_due.get()
+                || (self.is_shaking_hands() && inner.has_end_behind()),
         }
     }
 
@@ -117,6 +121,13 @@ impl AsyncSocket {
 
     fn serve_connected(&self, ready: &Ready, key: Key, dispatcher: &Dispatcher) -> bool {
         let mut was_called = self.tell_connect(dispatcher);
+        if self.is_shaking_hands() && self.is_served(key) {
+            was_called |= self.serve_handshake(ready, dispatcher);
+            if self.is_shaking_hands() {
+                return was_called;
+            }
+        }
+        was_called |= self.is_served(key) && self.tell_handshake(dispatcher);
         if ready.readable && self.is_served(key) {
             was_called |= self.serve_read(dispatcher);
         }
@@ -259,6 +270,9 @@ impl Source for Inner {
                 false
             }
             SocketStatus::Connecting if !socket.is_closing() => socket.connect_time_is_over(dispatcher),
+            SocketStatus::Connected if socket.is_shaking_hands() && !socket.is_closing() => {
+                socket.handshake_time_is_over(dispatcher)
+            }
             _ => socket.close_time_is_over(dispatcher),
         }
     }

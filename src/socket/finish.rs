@@ -10,6 +10,7 @@ use std::time::Duration;
 use selectio_platform::{Ready, Shutdown};
 
 use super::AsyncSocket;
+use super::session::Encryption;
 use super::state::{ReadSide, WriteSide};
 use crate::buffer_pool::{give_receive_buffer, take_receive_buffer};
 use crate::dispatcher::Dispatcher;
@@ -27,6 +28,7 @@ const LINGER_TIME: Duration = Duration::from_secs(5);
 /// How often what arrives is dropped in one turn.
 const DISCARD_COUNT_MAX: usize = 4;
 
+/// # Closing
 impl AsyncSocket {
     /// Closes it now and for good: bytes that wait for the peer are dropped, no handler is called any more except
     /// that of [`set_handle_gone`](AsyncSocket::set_handle_gone), and the dispatcher forgets it. What the running
@@ -42,6 +44,7 @@ impl AsyncSocket {
         if inner.noted_error.borrow().is_none() {
             // It is closed next: whatever this finds changes nothing.
             let _ = self.flush_gathered();
+            inner.end_encryption_in_passing();
         }
         let dispatcher = inner.link.get();
         inner.status.set(SocketStatus::Closed);
@@ -55,6 +58,8 @@ impl AsyncSocket {
         inner.is_full.set(false);
         inner.reader.borrow_mut().clear();
         inner.noted_error.take();
+        inner.channel.take();
+        inner.encryption.set(Encryption::None);
         inner.file.take();
         let closed = descriptor.map_or(Ok(()), |descriptor| inner.descriptor.close(descriptor));
         let gone = inner.handlers.gone().and_then(HandlerSlot::take);
@@ -105,6 +110,7 @@ impl AsyncSocket {
         }
         if inner.queue.borrow().is_empty() && (self.has_ended() || self.is_connectionless()) {
             // Nothing can come any more that would make the kernel reset a connection.
+            let _ = inner.end_encryption();
             return self.close();
         }
         inner.close_deadline.set(inner.descriptor.platform().now().saturating_add(inner.close_time.get()));
@@ -112,7 +118,12 @@ impl AsyncSocket {
             // A peer that still sends would be reset, and lose what it has not read yet or what has not left yet.
             let still_sends = self.is_connected() && self.discard_received().is_ok_and(|count| count > 0);
             let is_awaited = still_sends || self.unsent().is_some_and(|length| length > 0);
-            return if is_awaited && inner.link.is_attached() { self.linger() } else { self.close() };
+            if !is_awaited || !inner.link.is_attached() {
+                let _ = inner.end_encryption();
+                return self.close();
+            }
+            inner.write.set(WriteSide::CloseAfterFlush);
+            return self.send_waiting();
         }
         inner.write.set(WriteSide::CloseAfterFlush);
         self.set_deadline(Some(inner.close_time.get()));
@@ -146,6 +157,18 @@ impl AsyncSocket {
         self.set_deadline(Some(LINGER_TIME.min(self.close_time_left())));
         self.changed();
         Ok(())
+    }
+
+    /// Closes a connection on which only the peer may have something to say, and lets it read what was sent last.
+    pub(super) fn linger_for_peer(&self) {
+        let inner = &self.inner;
+        inner.read.set(ReadSide::Discarding);
+        inner.reader.borrow_mut().clear();
+        self.stop_own_timers();
+        inner.close_deadline.set(inner.descriptor.platform().now().saturating_add(inner.close_time.get()));
+        if self.linger().is_err() {
+            self.give_up();
+        }
     }
 
     /// Serves a socket that is about to close. Answers whether that came nearer to its end, for which a program may
@@ -201,6 +224,12 @@ impl AsyncSocket {
 
     /// Drops what has arrived, and says how many bytes that was.
     fn discard_received(&self) -> io::Result<usize> {
+        if self.is_shaking_hands() {
+            // What was sent can't leave before that is done.
+            let received = self.receive_decrypted("handshake");
+            self.inner.reader.borrow_mut().clear();
+            return received.map(Option::unwrap_or_default);
+        }
         let mut buffer = take_receive_buffer();
         let mut discarded = 0;
         let mut result = Ok(());

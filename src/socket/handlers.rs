@@ -1,12 +1,14 @@
 //! The handlers of a socket: what the dispatcher calls, and how they are set.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::io;
+use std::rc::Rc;
 
 use crate::dispatcher::Dispatcher;
 use crate::handler::HandlerSlot;
 use crate::served::{ErrorHandler, Handler, Served};
 use crate::socket::AsyncSocket;
+use crate::socket::session::SessionMaker;
 
 type Slot = HandlerSlot<Handler<AsyncSocket>>;
 
@@ -23,10 +25,13 @@ pub(super) struct Handlers {
 struct OtherHandlers {
     accept: Slot,
     connect: Slot,
+    handshake: Slot,
     drain: Slot,
     close: Slot,
     gone: Slot,
     task: Slot,
+    /// Of a listener whose connections are to be encrypted.
+    session_maker: RefCell<Option<Rc<SessionMaker>>>,
 }
 
 impl Handlers {
@@ -36,6 +41,14 @@ impl Handlers {
 
     pub(super) fn connect(&self) -> Option<&Slot> {
         self.others.get().map(|others| &others.connect)
+    }
+
+    pub(super) fn handshake(&self) -> Option<&Slot> {
+        self.others.get().map(|others| &others.handshake)
+    }
+
+    pub(super) fn session_maker(&self) -> Option<Rc<SessionMaker>> {
+        self.others.get()?.session_maker.borrow().clone()
     }
 
     pub(super) fn drain(&self) -> Option<&Slot> {
@@ -63,8 +76,9 @@ impl Handlers {
         self.write.clear();
         self.error.clear();
         if let Some(others) = self.others.get() {
-            let OtherHandlers { accept, connect, drain, close, gone, task } = &**others;
-            [accept, connect, drain, close, gone, task].into_iter().for_each(Slot::clear);
+            let OtherHandlers { accept, connect, handshake, drain, close, gone, task, session_maker } = &**others;
+            [accept, connect, handshake, drain, close, gone, task].into_iter().for_each(Slot::clear);
+            session_maker.take();
         }
     }
 }
@@ -97,6 +111,14 @@ impl AsyncSocket {
     pub fn del_handle_write(&self) {
         self.inner.handlers.write.clear();
         self.changed();
+    }
+
+    /// Called once when the handshake of an encrypted connection is done, before anything that the peer says is
+    /// delivered. One that failed goes to `handle_error`.
+    #[cfg(feature = "tls")]
+    #[doc(alias = "handshake")]
+    pub fn set_handle_handshake(&self, handler: impl FnMut(&AsyncSocket, &Dispatcher) -> io::Result<()> + 'static) {
+        self.set(|handlers| handlers.others().handshake.set(Box::new(handler)));
     }
 
     /// Called once each time that back-pressure ends: the send buffer was
@@ -151,6 +173,11 @@ impl AsyncSocket {
         if let (false, Some((dispatcher, key))) = (self.is_closed(), self.inner.link.get()) {
             dispatcher.set_has_task(key, true);
         }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn set_session_maker(&self, maker: Rc<SessionMaker>) {
+        *self.inner.handlers.others().session_maker.borrow_mut() = Some(maker);
     }
 
     /// A closed socket keeps no handlers: they might own it.

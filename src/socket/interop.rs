@@ -8,6 +8,7 @@ use super::AsyncSocket;
 use crate::error::{in_operation, misuse};
 use crate::status::SocketStatus;
 
+/// # From and to elsewhere
 impl AsyncSocket {
     /// Takes over an open socket, in the state that it is in: natively anything that owns one will do, such
     /// as a `TcpStream`. It is made non-blocking.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use selectio_platform::{Address, Domain, Preopen, SocketOption, Type, explained, this_target};
+use selectio_platform::{Address, Domain, Platform, Preopen, SocketOption, Type, explained, this_target};
 
 use super::connect::resolve;
 use super::preopened::{is_path, parse_address, take_preopened};
@@ -23,6 +23,7 @@ const MUTE_TIME: Duration = Duration::from_millis(100);
 /// How many connections may wait to be accepted. The kernel cuts it to its own limit (somaxconn).
 const BACKLOG: u32 = 4096;
 
+/// # Listening and accepting
 impl AsyncSocket {
     /// A listening socket: the one entry that is the same in every world.
     ///
@@ -54,11 +55,20 @@ impl AsyncSocket {
         if is_path(address) {
             return AsyncSocket::listener_at_path(Path::new(address));
         }
+        AsyncSocket::bound_to_first(&*platform, address, AsyncSocket::listener_at)
+    }
+
+    /// What `bind` makes of the first address that it takes, of those that `HOST:PORT` means.
+    pub(super) fn bound_to_first(
+        platform: &dyn Platform,
+        address: &str,
+        bind: impl Fn(SocketAddr) -> io::Result<AsyncSocket>,
+    ) -> io::Result<AsyncSocket> {
         let (host, port) = parse_address(address)?;
         let mut last_error = misuse("resolve", "the name has no address: check its spelling");
-        for address in resolve(&*platform, host, port)? {
-            match AsyncSocket::listener_at(address) {
-                Ok(listener) => return Ok(listener),
+        for address in resolve(platform, host, port)? {
+            match bind(address) {
+                Ok(bound) => return Ok(bound),
                 Err(error) => last_error = error,
             }
         }
@@ -155,6 +165,10 @@ impl AsyncSocket {
                     let platform = inner.descriptor.platform().clone();
                     let client =
                         AsyncSocket::adopt(platform, descriptor, SocketStatus::Connected, inner.kind, String::new());
+                    if let Some(make) = inner.handlers.session_maker() {
+                        client.inner.handshake_time.set(inner.handshake_time.get());
+                        client.start_session("accept_addr", make()?)?;
+                    }
                     return Ok(Some((client, peer)));
                 }
                 Err(error) => match error.kind() {

@@ -1,34 +1,54 @@
 //! Sockets that call handlers. This file has the type and its states; each of its abilities has a file
 //! of its own.
 
-mod blocking;
-mod connect;
-mod datagram;
+mod encrypted;
 mod events;
-mod finish;
-mod handlers;
-mod interop;
-mod listen;
-mod options;
-mod pipe;
 mod preopened;
-mod receive;
+mod session;
 mod state;
-mod timers;
-mod transmit;
 mod turn;
+
+// The page of `AsyncSocket` has its methods in the order of these.
+mod create;
+
+mod listen;
+
+mod connect;
+
+mod handlers;
+
+mod receive;
+
+mod transmit;
+
+mod finish;
+
+mod timers;
+
+mod ask;
+
+#[cfg(feature = "tls")]
+mod tls;
+
+mod datagram;
+
+mod options;
+
+mod blocking;
+
+mod interop;
+
+mod pipe;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use selectio_platform::{Address, Descriptor, Domain, Platform, Protocol, Type, this_target};
+use selectio_platform::{Descriptor, Domain, Platform, Type};
 
 use crate::dispatcher::{Dispatcher, Timer};
 use crate::error::{closed, misuse, named};
@@ -41,8 +61,10 @@ use crate::send_queue::SendQueue;
 use crate::served::Served;
 use crate::status::SocketStatus;
 pub use blocking::Blocking;
+use connect::Attempts;
 use handlers::Handlers;
 pub use pipe::pipe;
+use session::{Channel, Encryption};
 use state::{ReadSide, WriteSide};
 use timers::OwnTimers;
 use turn::Turn;
@@ -87,6 +109,7 @@ pub(crate) struct Inner {
     status: Cell<SocketStatus>,
     read: Cell<ReadSide>,
     write: Cell<WriteSide>,
+    encryption: Cell<Encryption>,
     kind: Type,
     /// Its handlers are being called: what they change takes effect when they have returned.
     is_in_turn: Cell<bool>,
@@ -104,6 +127,8 @@ pub(crate) struct Inner {
     is_drain_due: Cell<bool>,
     /// The connection stands, and `handle_connect` has not been told.
     is_connect_untold: Cell<bool>,
+    /// The handshake is done, and `handle_handshake` has not been told.
+    is_handshake_untold: Cell<bool>,
     /// A connect was tried on the descriptor.
     is_connect_tried: Cell<bool>,
     /// The library closes it or has closed it, for what the peer or a handler did.
@@ -133,13 +158,15 @@ pub(crate) struct Inner {
     domain: Cell<Option<Domain>>,
     /// What the host calls a preopened socket.
     name: String,
-    /// The addresses that a connect has not tried yet.
-    untried: RefCell<VecDeque<SocketAddr>>,
+    attempts: RefCell<Attempts>,
     timers: RefCell<Option<Box<OwnTimers>>>,
+    /// Of an encrypted connection.
+    channel: RefCell<Option<Box<Channel>>>,
     /// When the time is over that the socket has for what it does now.
     deadline: Cell<Option<Duration>>,
     deadline_timer: Cell<Option<Timer>>,
     connect_time: Cell<Duration>,
+    handshake_time: Cell<Duration>,
     close_time: Cell<Duration>,
     /// When the time is over that a peer has to take everything, once the socket is to close.
     close_deadline: Cell<Duration>,
@@ -148,34 +175,12 @@ pub(crate) struct Inner {
 impl Drop for Inner {
     /// The file goes before the descriptor is closed, for then another file may get the number by which it is known.
     fn drop(&mut self) {
+        self.end_encryption_in_passing();
         self.file.take();
     }
 }
 
 impl AsyncSocket {
-    /// An idle socket for streams over IPv4, or over IPv6 when it connects to such an address. Natively and on wasip2: on
-    /// wasip1 the host opens the sockets.
-    ///
-    /// # Errors
-    /// `Unsupported` on wasip1, with the way to get a socket there; otherwise those of `socket(2)`.
-    #[doc(alias = "asyncSocket")]
-    pub fn new() -> io::Result<AsyncSocket> {
-        AsyncSocket::with_type(Domain::Ipv4, Type::Stream, None)
-    }
-
-    /// An idle socket of this family, type and protocol.
-    ///
-    /// # Errors
-    /// As for [`AsyncSocket::new`].
-    #[doc(alias = "asyncSocket")]
-    pub fn with_type(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<AsyncSocket> {
-        let platform = this_target();
-        let descriptor = platform.socket(domain, kind, protocol)?;
-        let socket = AsyncSocket::adopt(platform, descriptor, SocketStatus::Idle, kind, String::new());
-        socket.inner.domain.set(Some(domain));
-        Ok(socket)
-    }
-
     fn adopt(
         platform: Rc<dyn Platform>,
         descriptor: Descriptor,
@@ -189,6 +194,7 @@ impl AsyncSocket {
             status: Cell::new(status),
             read: Cell::new(ReadSide::Open),
             write: Cell::new(WriteSide::Open),
+            encryption: Cell::default(),
             kind,
             domain: Cell::new(None),
             name,
@@ -198,13 +204,15 @@ impl AsyncSocket {
             reader: RefCell::new(LineReader::new()),
             queue: RefCell::new(SendQueue::new()),
             turn: Turn::default(),
-            untried: RefCell::default(),
+            attempts: RefCell::default(),
             noted_error: RefCell::default(),
             noted_send_buffered: Cell::default(),
             timers: RefCell::default(),
+            channel: RefCell::default(),
             deadline: Cell::default(),
             deadline_timer: Cell::default(),
             connect_time: Cell::new(connect::CONNECT_TIME),
+            handshake_time: Cell::new(encrypted::HANDSHAKE_TIME),
             close_time: Cell::new(finish::CLOSE_TIME),
             close_deadline: Cell::default(),
             high_water_mark: Cell::new(transmit::HIGH_WATER_MARK),
@@ -217,6 +225,7 @@ impl AsyncSocket {
             is_full: Cell::default(),
             is_drain_due: Cell::default(),
             is_connect_untold: Cell::default(),
+            is_handshake_untold: Cell::default(),
             is_connect_tried: Cell::default(),
             is_given_up: Cell::default(),
             is_exhaustion_reported: Cell::default(),
@@ -224,65 +233,6 @@ impl AsyncSocket {
             is_broken: Cell::default(),
         };
         AsyncSocket { inner: Rc::new(inner) }
-    }
-
-    /// Names this socket, in messages and as the key of a map: clones of the handle have the same one, no other socket
-    /// ever has.
-    #[must_use]
-    pub fn id(&self) -> Id {
-        self.inner.id
-    }
-
-    /// What the socket is doing.
-    #[must_use]
-    #[doc(alias = "info")]
-    pub fn status(&self) -> SocketStatus {
-        self.inner.status.get()
-    }
-
-    /// Whether it is connected. Inside `handle_connect` it is.
-    #[must_use]
-    #[doc(alias = "isConnected")]
-    pub fn is_connected(&self) -> bool {
-        self.status() == SocketStatus::Connected
-    }
-
-    /// Whether it accepts connections.
-    #[must_use]
-    #[doc(alias = "isListening")]
-    pub fn is_listening(&self) -> bool {
-        self.status() == SocketStatus::Listening
-    }
-
-    /// Whether a connect is under way.
-    #[must_use]
-    #[doc(alias = "isConnecting")]
-    pub fn is_connecting(&self) -> bool {
-        self.status() == SocketStatus::Connecting
-    }
-
-    /// Whether it is closed.
-    #[must_use]
-    #[doc(alias = "isClosed")]
-    pub fn is_closed(&self) -> bool {
-        self.status() == SocketStatus::Closed
-    }
-
-    /// The address that it is bound to. Natively and on wasip2.
-    ///
-    /// # Errors
-    /// `Unsupported` on wasip1, where only the host knows; `NotConnected` when it is closed.
-    #[doc(alias = "getSockName")]
-    pub fn local_addr(&self) -> io::Result<Address> {
-        self.with_open_descriptor("local_addr", |platform, descriptor| platform.local_addr(descriptor))
-    }
-
-    /// The address of the peer. Natively and on wasip2.
-    ///
-    /// # Errors
-    /// `Unsupported` on wasip1, where only the host knows; `NotConnected` without a peer.
-    pub fn peer_addr(&self) -> io::Result<Address> {
-        self.with_open_descriptor("peer_addr", |platform, descriptor| platform.peer_addr(descriptor))
     }
 
     /// Calls with the open descriptor. An error of the kernel's gets the operation in front.

@@ -6,6 +6,7 @@ use selectio_platform::{IntegerOption, SocketOption};
 
 use super::AsyncSocket;
 
+/// # Options
 impl AsyncSocket {
     /// Whether an option of the socket is on. Natively and on wasip2.
     ///

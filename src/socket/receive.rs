@@ -22,17 +22,8 @@ pub(super) enum Reader {
     Blocking,
 }
 
+/// # Reading
 impl AsyncSocket {
-    /// The older name of [`read_line`](AsyncSocket::read_line).
-    ///
-    /// # Errors
-    /// As for `read_line`.
-    #[deprecated = "use read_line"]
-    #[doc(alias = "recvLine")]
-    pub fn recv_line(&self) -> io::Result<ReadLine> {
-        self.read_line()
-    }
-
     /// Reads the next line. `\n`, `\r\n` and a lone `\r` end one, whatever segments they arrive in: a protocol whose
     /// values may contain a `\r` reads them by their length, with [`recv`](AsyncSocket::recv). At the
     /// end of the stream what came after the last line end is a line too, then every call says
@@ -94,6 +85,9 @@ impl AsyncSocket {
     /// Receives once into the buffer of the lines. False when nothing is there.
     fn receive_for_lines(&self) -> io::Result<bool> {
         let inner = &self.inner;
+        if self.is_encrypted() {
+            return Ok(self.receive_decrypted("read_line")?.is_some());
+        }
         let is_unbuffered = inner.is_unbuffered.get();
         let received = self.receive("read_line", |platform, socket| {
             let mut reader = inner.reader.borrow_mut();
@@ -165,6 +159,9 @@ impl AsyncSocket {
         if left == 0 {
             return Ok(None);
         }
+        if self.is_encrypted() {
+            return self.next_decrypted(buffer);
+        }
         loop {
             let received = self.receive("recv", |platform, socket| {
                 let length = platform.recv(socket, buffer)?;
@@ -178,6 +175,33 @@ impl AsyncSocket {
             }
             // That was only the rest of a line end.
         }
+    }
+
+    /// What was decrypted lies in the buffer of the lines.
+    fn next_decrypted(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            match self.receive_decrypted("recv")? {
+                None => return Ok(None),
+                Some(0) => return Ok(Some(0)),
+                Some(_) => {}
+            }
+            let length = self.inner.reader.borrow_mut().take(buffer);
+            if length > 0 {
+                self.inner.turn.spend(length);
+                return Ok(Some(length));
+            }
+            // That was only the rest of a line end.
+        }
+    }
+
+    /// The older name of [`read_line`](AsyncSocket::read_line).
+    ///
+    /// # Errors
+    /// As for `read_line`.
+    #[deprecated = "use read_line"]
+    #[doc(alias = "recvLine")]
+    pub fn recv_line(&self) -> io::Result<ReadLine> {
+        self.read_line()
     }
 
     /// Whether reading lines takes as many bytes from the kernel as there are, which is the default, or none
@@ -246,7 +270,7 @@ impl AsyncSocket {
         }
     }
 
-    fn end_reading(&self) {
+    pub(super) fn end_reading(&self) {
         // A socket that discards has nobody to tell.
         let is_discarding = self.inner.read.get() == ReadSide::Discarding;
         self.inner.read.set(if is_discarding { ReadSide::Told } else { ReadSide::Ended });
@@ -264,6 +288,9 @@ impl AsyncSocket {
     /// Whether the kernel has nothing, and an event will tell when it has: then it need not be asked. A socket that
     /// nobody watches has to ask each time.
     fn awaits_event(&self) -> bool {
+        if self.is_shaking_hands() {
+            return self.inner.link.is_attached();
+        }
         self.inner.read.get() == ReadSide::Drained && self.inner.link.is_attached() && self.state().is_reading()
     }
 

@@ -56,6 +56,8 @@ pub(super) struct State {
     pub(super) has_close_handler: bool,
     /// Back-pressure holds up a program that has asked to hear of its end.
     pub(super) waits_for_drain: bool,
+    /// The peers have not agreed on keys yet: the program's bytes wait, and the session has to hear the peer.
+    pub(super) is_shaking_hands: bool,
     /// Reading is paused; of a listener: it ran out of descriptors.
     pub(super) is_paused: bool,
     /// Bytes have arrived that no handler has seen.
@@ -64,7 +66,7 @@ pub(super) struct State {
     pub(super) is_send_blocked: bool,
     /// Something went wrong outside of the socket's own turn.
     pub(super) has_error: bool,
-    /// Something else happened there: a connect that was waited for, the end of back-pressure.
+    /// Something else happened there: a connect that was waited for, a handshake, the end of back-pressure.
     pub(super) has_news: bool,
 }
 
@@ -81,13 +83,13 @@ impl State {
     /// Whether the read handler (of a listener: the accept handler) may be called.
     #[inline]
     pub(super) fn is_reading(&self) -> bool {
-        self.has_read_handler && !self.is_paused && !self.write.is_closing()
+        self.has_read_handler && !self.is_paused && !self.is_shaking_hands && !self.write.is_closing()
     }
 
     /// Whether the write handler may be called.
     #[inline]
     pub(super) fn is_writing(&self) -> bool {
-        self.has_write_handler && self.write == WriteSide::Open
+        self.has_write_handler && !self.is_shaking_hands && self.write == WriteSide::Open
     }
 
     /// Whether the program has more to send, as soon as there is room.
@@ -122,7 +124,7 @@ impl State {
     #[inline]
     fn watch_connected(&self) -> Interest {
         let read = match self.read {
-            ReadSide::Open | ReadSide::Drained => self.is_reading(),
+            ReadSide::Open | ReadSide::Drained => self.is_reading() || self.is_shaking_hands,
             ReadSide::Ended | ReadSide::Told => false,
             ReadSide::Discarding => true,
         };
@@ -156,7 +158,7 @@ mod tests {
     const WRITE_SIDES: [WriteSide; 5] =
         [WriteSide::Open, WriteSide::ShutAfterFlush, WriteSide::Shut, WriteSide::CloseAfterFlush, WriteSide::Lingering];
 
-    const BITS: u32 = 9;
+    const BITS: u32 = 10;
 
     /// Calls `check` with every combination there is.
     fn each_state(mut check: impl FnMut(State)) {
@@ -178,6 +180,7 @@ mod tests {
                             has_news: bit(6),
                             has_close_handler: bit(7),
                             waits_for_drain: bit(8),
+                            is_shaking_hands: bit(9),
                         });
                     }
                 }
@@ -188,17 +191,20 @@ mod tests {
     /// The table of ARCHITECTURE.md, line by line.
     fn by_the_table(state: &State) -> Wants {
         let closing = matches!(state.write, WriteSide::CloseAfterFlush | WriteSide::Lingering);
-        let reading = state.has_read_handler && !state.is_paused && !closing;
-        let sending = state.is_send_blocked || (state.has_write_handler && state.write == WriteSide::Open);
+        let reading = state.has_read_handler && !state.is_paused && !state.is_shaking_hands && !closing;
+        let writing = state.has_write_handler && !state.is_shaking_hands && state.write == WriteSide::Open;
+        let sending = state.is_send_blocked || writing;
         let untold = state.has_error || (state.has_news && !closing);
         let (read, write, deliver_now) = match (state.status, state.read) {
             (SocketStatus::Idle | SocketStatus::Closed, _) => (false, false, state.has_error),
             (SocketStatus::Connecting, _) => (false, true, state.has_error),
             (SocketStatus::Listening, _) => (reading, false, state.has_error),
-            (_, ReadSide::Open | ReadSide::Drained) => (reading, sending, untold || (reading && state.has_unread)),
+            (_, ReadSide::Open | ReadSide::Drained) => {
+                (reading || state.is_shaking_hands, sending, untold || (reading && state.has_unread))
+            }
             (_, ReadSide::Ended) if state.has_unread => (false, sending, untold || reading),
             (_, ReadSide::Ended) => {
-                let streaming = (state.has_write_handler && state.write == WriteSide::Open) || state.waits_for_drain;
+                let streaming = writing || state.waits_for_drain;
                 let held = streaming && !state.has_close_handler;
                 (false, sending, untold || !(state.is_paused || closing || held))
             }
@@ -226,7 +232,8 @@ mod tests {
             // Bytes or an end that no handler may take spin, if they count as readiness.
             if quiet && state.is_paused && !state.write.is_closing() {
                 assert!(!wants.deliver_now, "{state:?}");
-                assert!(!wants.watch.read || state.read == ReadSide::Discarding, "{state:?}");
+                let is_served = state.read == ReadSide::Discarding || state.is_shaking_hands;
+                assert!(!wants.watch.read || is_served, "{state:?}");
             }
             if quiet && !state.has_read_handler && state.has_unread {
                 assert!(!wants.deliver_now, "{state:?}");
@@ -251,7 +258,8 @@ mod tests {
             if matches!(state.status, SocketStatus::Connected | SocketStatus::UdpBound) {
                 assert!(wants.watch.write || !state.is_send_blocked, "what waits is sent: {state:?}");
                 let is_open = matches!(state.read, ReadSide::Open | ReadSide::Drained);
-                assert!(wants.watch.read || !(is_open && state.is_reading()), "what comes is read: {state:?}");
+                let is_awaited = state.is_reading() || state.is_shaking_hands;
+                assert!(wants.watch.read || !(is_open && is_awaited), "what comes is read: {state:?}");
                 let has_bytes = state.has_unread && state.is_reading();
                 assert!(wants.deliver_now || !has_bytes, "what has come is delivered: {state:?}");
             }

@@ -14,6 +14,7 @@ pub(super) struct OwnTimers {
     timers: Vec<Timer>,
 }
 
+/// # Timers of its own
 impl AsyncSocket {
     /// Calls `handler` once, when `delay` has passed, unless the socket is closed before. Its error costs the socket,
     /// as that of any other handler does. [`Dispatcher::restart`] puts it off, as for a client that has to say

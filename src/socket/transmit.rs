@@ -25,6 +25,7 @@ pub(super) const HIGH_WATER_MARK: usize = 64 * 1024;
 /// It ends when no more than so many are left.
 pub(super) const LOW_WATER_MARK: usize = 16 * 1024;
 
+/// # Sending
 impl AsyncSocket {
     /// Sends all of `data` without ever blocking: what the kernel doesn't take is buffered and sent
     /// when there is room, in order. While a stream connects, all of it is buffered. Answers how many
@@ -70,7 +71,10 @@ impl AsyncSocket {
     /// Whether the kernel may take more.
     #[inline]
     fn is_open_to_kernel(&self) -> bool {
-        self.is_connected() && !self.inner.is_send_blocked.get() && self.inner.noted_error.borrow().is_none()
+        self.is_connected()
+            && !self.inner.is_send_blocked.get()
+            && !self.is_shaking_hands()
+            && self.inner.noted_error.borrow().is_none()
     }
 
     /// Whether so many bytes are few enough to wait for the end of a turn, beside those that do.
@@ -145,11 +149,16 @@ impl AsyncSocket {
     pub(super) fn send_now(&self, pieces: &[IoSlice<'_>]) -> io::Result<()> {
         let inner = &self.inner;
         let sent = inner.queue.borrow_mut().send_with(pieces, |pieces| {
+            if self.is_encrypted() {
+                return inner.send_encrypted(pieces);
+            }
             Ok(self.once("send", |platform, socket| platform.send(socket, pieces))?.unwrap_or(0))
         });
         match sent {
             Ok(is_all) => {
-                inner.is_send_blocked.set(!is_all);
+                // During a handshake it is not the kernel that what was sent waits for.
+                let is_held = !is_all && !self.is_shaking_hands();
+                inner.is_send_blocked.set(is_held || inner.has_output());
                 self.queue_changed();
                 Ok(())
             }
@@ -200,7 +209,7 @@ impl AsyncSocket {
     #[must_use]
     #[doc(alias = "isSendDataBuffered")]
     pub fn is_send_data_buffered(&self) -> bool {
-        let is_waiting = self.inner.is_send_blocked.get() || self.is_connecting();
+        let is_waiting = self.inner.is_send_blocked.get() || self.is_connecting() || self.is_shaking_hands();
         is_waiting && !self.inner.queue.borrow().is_empty()
     }
 
@@ -249,7 +258,7 @@ impl AsyncSocket {
             self.flush_gathered()?;
             self.inner.write.set(WriteSide::ShutAfterFlush);
             if self.is_connected() && self.inner.queue.borrow().is_empty() {
-                self.shut_down_sending().or_else(|error| self.note_error(error))?;
+                self.end_sending().or_else(|error| self.note_error(error))?;
             }
             self.changed();
         }
@@ -259,9 +268,23 @@ impl AsyncSocket {
         Ok(())
     }
 
-    pub(super) fn shut_down_sending(&self) -> io::Result<()> {
-        self.inner.write.set(WriteSide::Shut);
-        self.shut_down_now(Shutdown::Write)
+    /// Does what was put off until all had left.
+    #[inline]
+    fn end_sending(&self) -> io::Result<()> {
+        match self.inner.write.get() {
+            WriteSide::Open | WriteSide::Shut | WriteSide::Lingering => Ok(()),
+            // It goes on when the handshake is done.
+            WriteSide::ShutAfterFlush if self.is_shaking_hands() => Ok(()),
+            _ if !self.inner.end_encryption()? => {
+                self.inner.is_send_blocked.set(true);
+                Ok(())
+            }
+            WriteSide::ShutAfterFlush => {
+                self.inner.write.set(WriteSide::Shut);
+                self.shut_down_now(Shutdown::Write)
+            }
+            WriteSide::CloseAfterFlush => self.linger(),
+        }
     }
 
     pub(super) fn shut_down_now(&self, how: Shutdown) -> io::Result<()> {
@@ -309,7 +332,7 @@ impl AsyncSocket {
             return Ok(());
         }
         let mut waiting = inner.queue.borrow().len();
-        if waiting > 0 {
+        if waiting > 0 || inner.has_output() {
             self.send_now(&[])?;
             waiting = inner.queue.borrow().len();
         }
@@ -317,11 +340,8 @@ impl AsyncSocket {
             inner.is_full.set(false);
             inner.is_drain_due.set(true);
         }
-        match inner.write.get() {
-            WriteSide::Open | WriteSide::Shut | WriteSide::Lingering => {}
-            _ if waiting > 0 || inner.noted_error.borrow().is_some() => {}
-            WriteSide::ShutAfterFlush => self.shut_down_sending()?,
-            WriteSide::CloseAfterFlush => self.linger()?,
+        if waiting == 0 && inner.noted_error.borrow().is_none() {
+            self.end_sending()?;
         }
         self.changed();
         Ok(())

@@ -74,6 +74,24 @@ fn q1_a_refused_connect_is_an_error_and_never_a_connection() {
 }
 
 #[test]
+fn the_error_of_a_connect_names_the_address_that_was_tried() {
+    let Some(socket) = connector() else { return };
+    let (world, log) = (World::new(), Log::new());
+    let address = world.peer.listen_closed();
+    let (host, port) = host_and_port(&address);
+    let noted = log.clone();
+    socket.set_handle_error(move |_, _, error| noted.note(error.to_string()));
+    match socket.connect(host, port) {
+        Err(error) => log.note(error.to_string()),
+        Ok(()) => {
+            world.dispatcher.register(&socket).expect("it is open");
+            world.poll_until("it is refused", || log.len() == 1);
+        }
+    }
+    assert!(log.events()[0].starts_with(&format!("connect to {address}: ")), "{:?}", log.events());
+}
+
+#[test]
 fn q8_a_socket_may_be_registered_before_it_connects() {
     let Some(socket) = connector() else { return };
     let (world, log) = (World::new(), Log::new());

@@ -12,14 +12,21 @@ fn bound() -> Option<AsyncSocket> {
     let has_datagrams = platform().caps().datagrams;
     let socket = AsyncSocket::with_type(Domain::Ipv4, Type::Datagram, None);
     if !has_datagrams {
-        let error = socket.expect_err("this world has no datagrams");
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        expect_remedy(socket);
         return None;
     }
     let socket = socket.expect("a socket");
     socket.bind_addr(Address::Inet(([127, 0, 0, 1], 0).into())).expect("it is free");
     assert_eq!(socket.status(), SocketStatus::UdpBound);
     Some(socket)
+}
+
+/// Where there are no datagrams, no listener that the host might pass is of any use.
+fn expect_remedy(refused: std::io::Result<AsyncSocket>) {
+    let error = refused.expect_err("this world has no datagrams");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let text = error.to_string();
+    assert!(text.contains("wasm32-wasip2") && !text.contains("listen"), "{text}");
 }
 
 /// Registers the socket with a handler that notes every datagram.
@@ -62,6 +69,45 @@ fn each_datagram_comes_whole_and_an_empty_one_is_one() {
     poll_until_noted(&dispatcher, &log, 3);
     assert_eq!(log.events(), ["one", "", "three"]);
     assert_eq!(receiver.status(), SocketStatus::UdpBound, "an empty datagram is no end");
+}
+
+#[test]
+fn one_call_binds_an_address_or_a_name_in_every_world() {
+    for name in ["127.0.0.1", "localhost"] {
+        let address = format!("{name}:0");
+        let receiver = match AsyncSocket::datagrams(&address) {
+            Err(error) if !platform().caps().datagrams => {
+                assert!(error.to_string().contains(&address), "{error}");
+                expect_remedy(Err(error));
+                continue;
+            }
+            result => result.unwrap_or_else(|error| panic!("{address}: {error}")),
+        };
+        assert_eq!(receiver.status(), SocketStatus::UdpBound);
+        let log = Log::new();
+        let dispatcher = note_datagrams(&receiver, &log);
+        // Of the same family as the name's address.
+        let sender = AsyncSocket::datagrams(&address).expect("another port is free");
+        sender.send_to("hello", receiver.local_addr().expect("it is bound")).expect("it leaves");
+        poll_until_noted(&dispatcher, &log, 1);
+        assert_eq!(log.events(), ["hello"]);
+    }
+}
+
+#[test]
+fn an_address_that_is_none_or_is_taken_is_named() {
+    let Some(bound) = bound() else { return };
+    let taken = bound.local_addr().expect("it is bound").to_string();
+    for (address, kind) in [
+        ("nowhere", ErrorKind::InvalidInput),
+        ("/tmp/socket", ErrorKind::InvalidInput),
+        ("127.0.0.1:70000", ErrorKind::InvalidInput),
+        (&taken, ErrorKind::AddrInUse),
+    ] {
+        let error = AsyncSocket::datagrams(address).expect_err("it can't be bound");
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(&format!("datagrams({address:?}): ")), "{error}");
+    }
 }
 
 #[test]

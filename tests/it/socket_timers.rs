@@ -222,7 +222,7 @@ fn a_connect_that_nobody_answers_ends_when_its_time_is_over() {
     world.dispatcher.register(&socket).expect("it is open");
     world.poll_until("it is told", || log.len() > 0);
     assert!(
-        log.events()[0].starts_with(&format!("{:?} connect: no answer", ErrorKind::TimedOut)),
+        log.events()[0].starts_with(&format!("{:?} connect to {address}: no answer", ErrorKind::TimedOut)),
         "{:?}",
         log.events()
     );

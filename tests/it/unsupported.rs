@@ -23,10 +23,11 @@ fn p17_what_a_world_can_not_do_it_refuses_with_a_remedy_and_what_it_can_it_does(
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let datagrams = || AsyncSocket::with_type(Domain::Ipv4, Type::Datagram, None);
     let on_select = Dispatcher::builder().backend(Backend::Select).build();
-    let calls: [Call; 10] = [
+    let calls: [Call; 11] = [
         ("new", caps.listen, "making a socket", nothing(AsyncSocket::new())),
         ("bind_addr", caps.listen, "a socket", AsyncSocket::new().and_then(|it| it.bind_addr(loopback))),
         ("datagrams", caps.datagrams, "a socket", datagrams().and_then(|it| it.bind_addr(loopback))),
+        ("datagrams", caps.datagrams, "a socket for datagrams", nothing(AsyncSocket::datagrams("127.0.0.1:0"))),
         ("connection", caps.connect, "looking up a name", nothing(AsyncSocket::connection(&nobody(&world)))),
         ("local_addr", caps.addresses, "local address", nothing(socket.local_addr())),
         ("peer_addr", caps.addresses, "peer's address", nothing(socket.peer_addr())),

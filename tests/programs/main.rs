@@ -5,6 +5,7 @@
 #![cfg(all(unix, not(target_family = "wasm")))]
 #![forbid(unsafe_code)]
 
+mod dns;
 mod proxy;
 mod redis;
 mod websocket;

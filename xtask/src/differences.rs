@@ -42,6 +42,10 @@ const fn example(test: &'static str, reason: &'static str) -> Difference {
     Difference { binary: "examples", test, reason }
 }
 
+const fn program(test: &'static str, reason: &'static str) -> Difference {
+    Difference { binary: "programs", test, reason }
+}
+
 const fn call(test: &'static str, reason: &'static str) -> Difference {
     Difference { binary: "conformance", test, reason }
 }
@@ -50,19 +54,15 @@ const ALL_READY: &str = "once one subscription is ready, every one is reported";
 const CALL_FAILS: &str = "one subscription that can't be waited for fails the whole call";
 const NO_REALTIME: &str = "moments on the realtime clock are refused (notsup)";
 const WAITALL: &str = "WAITALL fills the first buffer only, and traps at the end of the stream";
+const NO_WISH_TO_END: &str = "Ctrl-C and SIGTERM end the program: preview2 has no word for a wish to end";
 const NOT_GIVEN: &str = "its command can't give a guest this";
 
 /// The current Wasmtime, for preview2 programs.
-const WASMTIME: [Difference; 1] = [example(
-    "proxy::wasip2::asked_to_end_it_lets_its_clients_finish",
-    "Ctrl-C and SIGTERM end the program: preview2 has no word for a wish to end",
-)];
+const WASMTIME: [Difference; 1] = [program("proxy::wasip2::asked_to_end_it_lets_its_clients_finish", NO_WISH_TO_END)];
 
 #[rustfmt::skip]
-const WASI_COMMON: [Difference; 34] = [
+const WASI_COMMON: [Difference; 32] = [
     example("line_client::wasip1::sends_its_input_over_the_connection_that_the_host_made", NOT_GIVEN),
-    example("proxy::wasip1::a_fast_sender_and_a_slow_reader_meet_in_both_directions", NOT_GIVEN),
-    example("proxy::wasip1::asked_to_end_it_lets_its_clients_finish", NOT_GIVEN),
     call("clocks::a_clock_that_cannot_be_waited_for_is_its_own_events_error", CALL_FAILS),
     call("clocks::absolute_moments_are_those_of_the_clock_named", NO_REALTIME),
     call("clocks::the_longest_timeout_does_not_overflow", NO_REALTIME),

@@ -22,7 +22,9 @@ fn drivers(world: World) -> Vec<Driver> {
     let examples =
         Driver { packages: &["--package", "selectio", "--test", "examples"], filters: vec![tests_of(world)] };
     if world != World::Wasip1 {
-        return vec![examples];
+        // What the larger programs need of a preview1 host is beyond what those of others have.
+        let packages = &["--package", "selectio-programs", "--test", "programs"];
+        return vec![examples, Driver { packages, filters: vec![tests_of(world)] }];
     }
     // The others are about the command and the library of `selectio run`.
     let filters = ["clocks::", "descriptors::", "hostile::", "poll::", "sockets::"].map(str::to_owned).to_vec();

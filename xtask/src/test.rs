@@ -4,19 +4,35 @@ use std::collections::BTreeSet;
 use std::env;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use selectio_driver::cargo::{self, Executable};
+use selectio_driver::known_client::{CLIENTS, missing_for};
 use selectio_driver::{Host, World, host};
 
 use crate::browser::{self, Engine};
 use crate::tally::Tally;
 use crate::toolchain;
 
-/// The packages with native tests: all but the benchmarks, which need many packages that nothing else does. With them the
-/// examples and the host are built, and nothing is left to do for the tests that start those.
-const NATIVE_PACKAGES: [&str; 3] = ["--workspace", "--exclude", "selectio-bench"];
+/// The packages with native tests: all but the benchmarks and the larger programs, which need many packages that nothing
+/// else does. With them the examples and the host are built, and nothing is left to do for the tests that start those.
+const NATIVE_PACKAGES: [&str; 7] =
+    ["--workspace", "--exclude", "selectio-bench", "--exclude", "selectio-programs", "--features", TLS];
+/// The larger programs, which are driven by the clients of others.
+const PROGRAMS: [&str; 2] = ["--package", "selectio-programs"];
+/// What encrypted connections need.
+const TLS: &str = "tls";
 /// Their documentation. Not that of the canary, whose source is that of the library.
-const NATIVE_DOCUMENTATION: [&str; 5] = ["--workspace", "--exclude", "selectio-bench", "--exclude", "selectio-canary"];
+const NATIVE_DOCUMENTATION: [&str; 9] = [
+    "--workspace",
+    "--exclude",
+    "selectio-bench",
+    "--exclude",
+    "selectio-canary",
+    "--exclude",
+    "selectio-programs",
+    "--features",
+    TLS,
+];
 
 /// The library's own tests and the portable ones: the others need processes or sockets.
 const BROWSER_PACKAGE: [&str; 7] = ["--package", "selectio", "--target", browser::TARGET, "--lib", "--test", "it"];
@@ -116,7 +132,29 @@ fn run_native(guest_worlds: &[GuestWorld]) -> Result<Tally> {
         tally.extend(run_binary("native", &binary, on(Host::Selectio, command))?);
     }
     tally.extend(run_documentation_tests("native", Host::Selectio, &NATIVE_DOCUMENTATION)?);
+    for binary in build_tests("native", &PROGRAMS)? {
+        let mut command = Command::new(&binary.path);
+        command.args(&skipping).args(programs_without_clients()?);
+        tally.extend(run_binary("native", &binary, on(Host::Selectio, command))?);
+    }
     Ok(tally)
+}
+
+/// Leaves out the tests of programs whose clients are not installed, and says so. In CI that is a failure.
+fn programs_without_clients() -> Result<Vec<String>> {
+    let mut skipping = Vec::new();
+    for (program, _) in CLIENTS {
+        let missing: Vec<String> = missing_for(program)
+            .iter()
+            .map(|client| format!("{} (package {})", client.command, client.package))
+            .collect();
+        if !missing.is_empty() {
+            ensure!(env::var_os("CI").is_none(), "the tests of {program} need {}", missing.join(", "));
+            println!("{program}: SKIPPED, its tests need {}", missing.join(", "));
+            skipping.extend(["--skip".to_owned(), format!("{program}::")]);
+        }
+    }
+    Ok(skipping)
 }
 
 /// Runs once more what depends on how a native program waits.
@@ -150,7 +188,7 @@ pub fn run_guests(host: Host, target: &str) -> Result<Tally> {
 
 /// What the tests of guests are built from.
 pub fn guest_packages(host: Host, target: &str) -> Vec<&str> {
-    let mut packages = vec!["--package", "selectio", "--target", target];
+    let mut packages = vec!["--package", "selectio", "--features", TLS, "--target", target];
     if host.is_interpreter() {
         // Some tests compute so much that they would take a minute there.
         packages.push("--release");

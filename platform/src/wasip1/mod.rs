@@ -33,7 +33,8 @@ const PASS_A_UNIX_LISTENER: &str = "pass the program a listening socket: \
 const PASS_A_STREAM: &str = "let the host connect and pass the program the open stream: \
     `selectio run --tcpconnect 127.0.0.1:7000 program.wasm`";
 const HOST_SETS: &str = "the host sets the options of its sockets";
-const NO_DATAGRAMS: &str = "preview1 has only streams: use a stream";
+const NO_DATAGRAMS: &str =
+    "preview1 has only streams: build the program for wasm32-wasip2, which has datagrams too, or use a stream";
 const NO_SIGNALS: &str = "this host passes no signals on and simply ends the program; `selectio run` does";
 const HOST_KNOWS: &str = "only the host knows the addresses of its sockets";
 
@@ -75,8 +76,12 @@ impl Platform for Wasip1 {
         crate::preopens::take(preopened::discover, wanted)
     }
 
-    fn socket(&self, _: Domain, _: Type, _: Option<Protocol>) -> io::Result<Descriptor> {
-        self.refuse("making a socket", PASS_A_LISTENER)
+    fn socket(&self, _: Domain, kind: Type, _: Option<Protocol>) -> io::Result<Descriptor> {
+        match kind {
+            // No host passes any.
+            Type::Datagram => self.refuse("making a socket for datagrams", NO_DATAGRAMS),
+            _ => self.refuse("making a socket", PASS_A_LISTENER),
+        }
     }
 
     fn adopt(&self, descriptor: &Descriptor) -> io::Result<Type> {

@@ -11,7 +11,7 @@ use crate::support::pattern::{checksum_of, pattern_byte, pattern_checksum};
 use crate::support::{Received, State};
 
 /// So much of what a client receives is kept as it is.
-const KEPT_LENGTH_MAX: usize = 8192;
+const KEPT_LENGTH_MAX: usize = 64 * 1024;
 
 thread_local! {
     /// The tests of a thread run in one network, one after another.

@@ -55,7 +55,7 @@ pub use request::{Id, Request};
 use session::Session;
 
 /// The longest answer to `received` that holds the bytes themselves.
-pub const SHOWN_BYTES_MAX: usize = 8192;
+pub const SHOWN_BYTES_MAX: usize = 64 * 1024;
 
 /// The longest request.
 const REQUEST_BYTES_MAX: u64 = 1 << 20;

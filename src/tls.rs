@@ -1,0 +1,96 @@
+//! What a TLS connection is configured with, in short forms. With the feature `tls`.
+//!
+//! The configurations are those of rustls ([`rustls`]), and a program that needs more than these functions makes them itself:
+//! the calls of [`AsyncSocket`](crate::AsyncSocket) take any. The cryptography is a provider's. [`provider`] is the one that this library
+//! comes with, for each target: ring natively; in WebAssembly rustls-rustcrypto, which is pure Rust and needs no C compiler, but
+//! is young, and whose authors say so.
+//!
+//! ```no_run
+//! # fn main() -> std::io::Result<()> {
+//! use selectio::{AsyncSocket, tls};
+//!
+//! let server = AsyncSocket::listener("127.0.0.1:7000")?;
+//! server.set_tls(tls::server_config("cert.pem", "key.pem")?)?;
+//!
+//! let client = AsyncSocket::connection("127.0.0.1:7000")?;
+//! client.start_tls_client(tls::client_config("roots.pem")?, "localhost")?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use rustls;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+/// The cryptography that this library comes with on this target. Where it runs as WebAssembly it takes several times
+/// longer: see the page on protocols for how much.
+#[must_use]
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(selectio_platform::tls_provider())
+}
+
+/// A server with one certificate: the file of its chain, its own first, and that of its key, both PEM. Clients need no
+/// certificate, no protocol is named, sessions can be resumed.
+///
+/// # Errors
+/// What is wrong with the files, with the path: `NotFound` and others of opening one; `InvalidData` for what is no PEM,
+/// or a key that doesn't belong to the certificate.
+pub fn server_config(certificates: impl AsRef<Path>, key: impl AsRef<Path>) -> io::Result<Arc<ServerConfig>> {
+    let (certificates, key) = (certificates.as_ref(), key.as_ref());
+    let chain = read_certificates(certificates)?;
+    let private_key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, "private key", error))?;
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let mut config = builder
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private_key))
+        .map_err(|error| invalid(&format!("{} with {}: {error}", certificates.display(), key.display())))?;
+    // What is fastest on this side, which serves many.
+    config.ignore_client_order = true;
+    Ok(Arc::new(config))
+}
+
+/// A client that trusts the roots in a PEM file, and has no certificate of its own. Linux distributions keep those of
+/// the public authorities in `/etc/ssl/certs/ca-certificates.crt`.
+///
+/// # Errors
+/// As for [`server_config`].
+pub fn client_config(roots: impl AsRef<Path>) -> io::Result<Arc<ClientConfig>> {
+    let path = roots.as_ref();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(read_certificates(path)?);
+    if roots.is_empty() {
+        return Err(invalid(&format!("{}: it has no certificate that can be a root", path.display())));
+    }
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| invalid(&error.to_string()))?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
+fn read_certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => {
+            Err(invalid(&format!("{}: it has no certificate: give a file in PEM", path.display())))
+        }
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(unreadable(path, "certificate", error)),
+    }
+}
+
+fn unreadable(path: &Path, what: &str, error: pem::Error) -> io::Error {
+    match error {
+        pem::Error::Io(error) => selectio_platform::explained(format!("{}: {error}", path.display()), error),
+        error => {
+            invalid(&format!("{}: it has no {what} that can be read ({error:?}): give a file in PEM", path.display()))
+        }
+    }
+}
+
+fn invalid(text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text.to_owned())
+}
