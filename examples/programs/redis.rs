@@ -22,11 +22,12 @@ a Unix socket, 127.0.0.1:7000 unless given; a preview1 guest listens on the sock
   --tls-cert FILE   speak TLS, with the certificates in FILE
   --tls-key FILE    and their private key in FILE, both as PEM";
 
-/// The longest value, and all of a request or an answer together.
+/// The longest value, and all of a request or of an answer together.
 const VALUE_MAX: usize = 64 << 20;
 const WORDS_MAX: i64 = 1 << 19;
-/// What the requests that have not arrived whole may take together.
-const UNFINISHED_MAX: usize = 512 << 20;
+/// How much all clients may let it keep, where each key, element and subscription counts for some more than its bytes.
+const MEMORY_MAX: usize = 1 << 30;
+const OVERHEAD: usize = 128;
 /// The longest line; what is received at a time; what is answered at a time.
 const PIECE: usize = 64 << 10;
 const CLIENTS_MAX: usize = 10_000;
@@ -34,8 +35,9 @@ const CLIENTS_MAX: usize = 10_000;
 type Refusal = Cow<'static, str>;
 const WRONG_TYPE: Refusal = Cow::Borrowed("WRONGTYPE Operation against a key holding the wrong kind of value");
 const NO_INTEGER: Refusal = Cow::Borrowed("ERR value is not an integer or out of range");
-const KNOWN: &str = " client command config dbsize decr del echo exists expire flushall get hello incr info llen lpush \
-    lrange persist pexpire ping pttl publish rpush select set subscribe ttl ";
+const FULL: Refusal = Cow::Borrowed("OOM command not allowed when used memory > 'maxmemory'.");
+const KNOWN: &str = " client config dbsize decr decrby del echo exists expire get incr incrby llen lpush lrange persist pexpire \
+    ping pttl publish rpush select set setex subscribe ttl ";
 const HELLO: &str = "*6\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$5\r\nproto\r\n:2\r\n";
 
 fn main() -> Result<(), MainError> {
@@ -93,7 +95,7 @@ fn welcome(socket: &AsyncSocket, shared: &Rc<RefCell<Shared>>, dispatcher: &Disp
     let shared = shared.clone();
     socket.set_handle_gone(move |socket, _| {
         let (server, mut client) = (&mut shared.borrow_mut().server, client.borrow_mut());
-        server.unfinished -= client.rest.len();
+        server.memory -= client.rest.len();
         mem::take(&mut client.channels).iter().for_each(|name| server.leave(socket, name));
         Ok(())
     });
@@ -133,7 +135,7 @@ impl Client {
             socket.resume_reading();
             let Some(length @ 1..) = socket.recv(input)? else { return Ok(()) };
             self.rest.extend_from_slice(&input[..length]);
-            server.unfinished += length;
+            server.memory += length;
         }
     }
 
@@ -159,12 +161,12 @@ impl Client {
             }
         }
         self.rest.drain(..used);
-        server.unfinished -= used;
+        server.memory -= used;
         if self.rest.is_empty() {
             // An idle client keeps little.
             self.rest.shrink_to(4096);
-        } else if server.unfinished > UNFINISHED_MAX {
-            is_last = answers.put(Ok(Answer::Last("-ERR no room for more requests\r\n".into())));
+        } else if self.rest.len() > PIECE && server.memory > MEMORY_MAX {
+            is_last = answers.put(Ok(Answer::Last(format!("-{FULL}\r\n").into())));
         }
         answers.send(socket)?;
         Ok(is_last)
@@ -318,6 +320,14 @@ enum Value {
 }
 
 impl Entry {
+    fn size(&self, key: &[u8]) -> usize {
+        let size = match &self.value {
+            Value::Text(text) => text.len(),
+            Value::List(list) => list.iter().map(|element| element.len() + OVERHEAD).sum(),
+        };
+        key.len() + size + OVERHEAD
+    }
+
     fn text(&mut self) -> Result<&mut Vec<u8>, Refusal> {
         if let Value::Text(text) = &mut self.value { Ok(text) } else { Err(WRONG_TYPE) }
     }
@@ -336,7 +346,8 @@ struct Server {
     timer_deadline: Option<Duration>,
     now: Duration,
     channels: HashMap<Rc<[u8]>, BTreeMap<Id, AsyncSocket>>,
-    unfinished: usize,
+    /// What all of these hold, and the requests that were not served.
+    memory: usize,
 }
 
 impl Server {
@@ -349,6 +360,14 @@ impl Server {
     ) -> Result<Answer<'a>, Refusal> {
         let count = |count: usize| Ok(Answer::Number(count as i64));
         let is_subscribed = !channels.is_empty();
+        if self.memory > MEMORY_MAX
+            && matches!(
+                words[0],
+                b"set" | b"setex" | b"incr" | b"incrby" | b"decr" | b"decrby" | b"lpush" | b"rpush" | b"subscribe"
+            )
+        {
+            return Err(FULL);
+        }
         match words {
             [name, ..] if is_subscribed && !matches!(*name, b"subscribe" | b"unsubscribe" | b"ping" | b"quit") => {
                 let allowed = "(P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
@@ -358,7 +377,10 @@ impl Server {
                 Ok(self.find(key).map(Entry::text).transpose()?.map_or(NOTHING, |text| Answer::Bulk(text)))
             }
             [b"set", key, value, options @ ..] => self.set(key, value, options, answers),
+            [b"setex", key, seconds, value] => self.set(key, value, &[b"ex", seconds], answers),
             [b"incr", key] => self.add(key, 1),
+            [b"incrby", key, number] => self.add(key, integer(number)?),
+            [b"decrby", key, number] => self.add(key, integer(number)?.checked_neg().ok_or(NO_INTEGER)?),
             [b"decr", key] => self.add(key, -1),
             [b"lpush", key, values @ ..] if !values.is_empty() => self.push(key, values, VecDeque::push_front),
             [b"rpush", key, values @ ..] if !values.is_empty() => self.push(key, values, VecDeque::push_back),
@@ -376,8 +398,8 @@ impl Server {
                 self.set_deadline(key, None);
                 count(usize::from(has_deadline))
             }
-            [b"ttl", key] => Ok(self.left(key, |left| (left.as_millis() as i64 + 500) / 1000)),
-            [b"pttl", key] => Ok(self.left(key, |left| left.as_millis() as i64)),
+            [b"ttl", key] => Ok(self.left(key, |left| (left.as_millis() + 500) / 1000)),
+            [b"pttl", key] => Ok(self.left(key, |left| left.as_millis())),
             [b"llen", key] => count(self.find(key).map(Entry::list).transpose()?.map_or(0, |list| list.len())),
             [b"lrange", key, first, last] => self.range(key, integer(first)?, integer(last)?, answers),
             [b"subscribe", names @ ..] if !names.is_empty() => self.subscribe(socket, channels, words, answers),
@@ -391,6 +413,7 @@ impl Server {
             [b"publish", channel, text] => count(self.publish(channel, text)),
             [b"quit", ..] => Ok(Answer::Last("+OK\r\n".into())),
             [b"flushall" | b"flushdb", ..] => {
+                self.memory -= self.entries.iter().map(|(key, entry)| entry.size(key)).sum::<usize>();
                 (self.entries, self.deadlines) = Default::default();
                 Ok(OK)
             }
@@ -421,12 +444,15 @@ impl Server {
 
     fn insert(&mut self, key: &[u8], value: Value) -> &mut Entry {
         self.remove(key);
-        self.entries.entry(key.into()).or_insert(Entry { value, deadline: None })
+        let entry = Entry { value, deadline: None };
+        self.memory += entry.size(key);
+        self.entries.entry(key.into()).or_insert(entry)
     }
 
     /// Answers whether it was there.
     fn remove(&mut self, key: &[u8]) -> bool {
         let Some((key, entry)) = self.entries.remove_entry(key) else { return false };
+        self.memory -= entry.size(&key);
         let Some(deadline) = entry.deadline else { return true };
         self.deadlines.remove(&(deadline, key));
         deadline > self.now
@@ -463,8 +489,9 @@ impl Server {
         }
         if is_set {
             match self.entries.get_mut(key) {
-                // This allocates nothing.
+                // Most often it is written where the old value was.
                 Some(Entry { value: Value::Text(text), deadline: None }) => {
+                    self.memory = self.memory + value.len() - text.len();
                     text.clear();
                     text.shrink_to(2 * value.len() + 64);
                     text.extend_from_slice(value);
@@ -475,13 +502,11 @@ impl Server {
                 self.set_deadline(key, time);
             }
         }
-        Ok(if wants_old {
-            Answer::Given
-        } else if is_set {
-            OK
-        } else {
-            NOTHING
-        })
+        match (wants_old, is_set) {
+            (true, _) => Ok(Answer::Given),
+            (false, true) => Ok(OK),
+            (false, false) => Ok(NOTHING),
+        }
     }
 
     fn add(&mut self, key: &[u8], number: i64) -> Result<Answer<'static>, Refusal> {
@@ -490,8 +515,11 @@ impl Server {
             None => self.insert(key, Value::Text(b"0".to_vec())).text()?,
         };
         let sum = integer(text)?.checked_add(number).ok_or("ERR increment or decrement would overflow")?;
+        let length = text.len();
         text.clear();
         text.extend_from_slice(itoa::Buffer::new().format(sum).as_bytes());
+        let new_length = text.len();
+        self.memory = self.memory + new_length - length;
         Ok(Answer::Number(sum))
     }
 
@@ -506,7 +534,9 @@ impl Server {
             None => self.insert(key, Value::List(VecDeque::new())).list()?,
         };
         values.iter().for_each(|value| push(list, (*value).into()));
-        Ok(Answer::Number(list.len() as i64))
+        let length = list.len();
+        self.memory += values.iter().map(|value| value.len() + OVERHEAD).sum::<usize>();
+        Ok(Answer::Number(length as i64))
     }
 
     fn range(&mut self, key: &[u8], first: i64, last: i64, answers: &mut Answers) -> Result<Answer<'static>, Refusal> {
@@ -542,9 +572,10 @@ impl Server {
         self.entries.insert(key, entry).is_none()
     }
 
-    fn left(&mut self, key: &[u8], count: impl Fn(Duration) -> i64) -> Answer<'static> {
+    fn left(&mut self, key: &[u8], count: fn(Duration) -> u128) -> Answer<'static> {
         let now = self.now;
-        Answer::Number(self.find(key).map_or(-2, |entry| entry.deadline.map_or(-1, |deadline| count(deadline - now))))
+        let left = self.find(key).map(|entry| entry.deadline.map(|deadline| count(deadline - now)));
+        Answer::Number(left.map_or(-2, |left| left.map_or(-1, |left| left as i64)))
     }
 
     /// Removes what is due, so much in one turn that nobody waits for long.
@@ -576,7 +607,8 @@ impl Server {
     ) -> Result<Answer<'static>, Refusal> {
         for name in &words[1..] {
             if words[0] == b"subscribe" {
-                channels.insert((*name).into());
+                let is_new = channels.insert((*name).into());
+                self.memory += if is_new { name.len() + OVERHEAD } else { 0 };
                 self.channels.entry((*name).into()).or_default().insert(socket.id(), socket.clone());
             } else if channels.remove(*name) {
                 self.leave(socket, name);
@@ -591,6 +623,7 @@ impl Server {
 
     fn leave(&mut self, socket: &AsyncSocket, name: &[u8]) {
         let Some(subscribers) = self.channels.get_mut(name) else { return };
+        self.memory -= name.len() + OVERHEAD;
         subscribers.remove(&socket.id());
         if subscribers.is_empty() {
             self.channels.remove(name);

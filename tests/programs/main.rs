@@ -8,7 +8,12 @@
 mod dns;
 mod http;
 mod proxy;
+<<<<<<< HEAD
 mod tls;
+=======
+mod redis;
+mod websocket;
+>>>>>>> h12-data
 
 use std::time::Duration;
 
