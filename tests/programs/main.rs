@@ -6,7 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod dns;
+<<<<<<< HEAD
 mod http;
+=======
+mod graceful;
+mod irc_client;
+>>>>>>> h12-net
 mod proxy;
 <<<<<<< HEAD
 mod tls;
