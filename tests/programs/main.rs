@@ -6,19 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod dns;
-<<<<<<< HEAD
 mod http;
-=======
 mod graceful;
 mod irc_client;
->>>>>>> h12-net
 mod proxy;
-<<<<<<< HEAD
 mod tls;
-=======
 mod redis;
 mod websocket;
->>>>>>> h12-data
 
 use std::time::Duration;
 
