@@ -105,7 +105,9 @@ fn start(world: World, folder: &str, arguments: &[&str]) -> Process {
     let host = || Host::chosen().expect("a host");
     let mut command = match world {
         World::Native => System::chosen().and_then(|it| it.command(&executable)).expect("the system is there"),
-        World::Wasip1 => host().command_with_options(Network::Listeners(&["127.0.0.1:0".to_owned()])).expect("it builds"),
+        World::Wasip1 => {
+            host().command_with_options(Network::Listeners(&["127.0.0.1:0".to_owned()])).expect("it builds")
+        }
         World::Wasip2 => host().command_with_options(Network::Whole).expect("it builds"),
     };
     if world != World::Native {
@@ -139,7 +141,9 @@ pub fn receive_all(stream: &mut TcpStream) -> Vec<u8> {
 pub fn receive_until(stream: &mut TcpStream, end: &str) -> Vec<u8> {
     let (mut received, mut buffer) = (Vec::new(), [0; 1]);
     while !received.ends_with(end.as_bytes()) {
-        stream.read_exact(&mut buffer).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&received)));
+        stream
+            .read_exact(&mut buffer)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&received)));
         received.extend(buffer);
     }
     received
@@ -240,7 +244,8 @@ fn nobody_gets_out_of_the_root(world: World) {
         let answer = curl_text(&["--include", "--path-as-is", &server.url(path)]);
         assert!(answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
     }
-    let absolute = format!("GET http://here{0}/secret HTTP/1.1\r\nHost: here\r\n\r\n{LAST_GET}", server.folder.display());
+    let absolute =
+        format!("GET http://here{0}/secret HTTP/1.1\r\nHost: here\r\n\r\n{LAST_GET}", server.folder.display());
     assert_eq!(statuses(&server.exchange(absolute.as_bytes(), usize::MAX)), ["404", "200"]);
 }
 
@@ -256,7 +261,8 @@ fn a_connection_serves_one_request_after_the_other(world: World) {
     let output = ab.args(["-q", "-k", "-c", "20", "-n", "1000", &server.url("/")]).output().expect("it starts");
     let report = String::from_utf8_lossy(&output.stdout);
     let count = |name: &str| {
-        let line = report.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {report}"));
+        let line =
+            report.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {report}"));
         line.trim().parse::<usize>().expect("a number")
     };
     let counts = ["Complete requests:", "Failed requests:", "Keep-Alive requests:"].map(count);
@@ -352,7 +358,7 @@ fn each_refusal_has_its_status(world: World) {
     let long = "a".repeat(20_000);
     let many = "X: a\r\n".repeat(1000);
     let cases = [
-        ("400", "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".to_owned()),
+        ("400", "\x16\x03\x01\x02\0\x01\0\x01\x7c\x03\x03".to_owned()),
         ("400", "GET /\r\n\r\n".to_owned()),
         ("400", "GET / HTTP/1.1\r\n\r\n".to_owned()),
         ("400", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n".to_owned()),
@@ -360,7 +366,10 @@ fn each_refusal_has_its_status(world: World) {
         ("400", "GET index.html HTTP/1.1\r\nHost: here\r\n\r\n".to_owned()),
         ("400", "GET / FTP/1.1\r\nHost: here\r\n\r\n".to_owned()),
         ("413", "POST /upload HTTP/1.1\r\nHost: here\r\nContent-Length: 99999999999\r\n\r\n".to_owned()),
-        ("413", "POST /upload HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n".to_owned()),
+        (
+            "413",
+            "POST /upload HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n".to_owned(),
+        ),
         ("414", format!("GET /{long} HTTP/1.1\r\nHost: here\r\n\r\n")),
         ("417", "POST /upload HTTP/1.1\r\nHost: here\r\nExpect: more\r\nContent-Length: 1\r\n\r\n".to_owned()),
         ("431", format!("GET / HTTP/1.1\r\nHost: here\r\nX: {long}\r\n\r\n")),

@@ -6,12 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod dns;
-mod http;
 mod graceful;
+mod http;
 mod irc_client;
 mod proxy;
-mod tls;
 mod redis;
+mod tls;
 mod websocket;
 
 use std::time::Duration;
