@@ -263,7 +263,8 @@ fn keys_expire_by_themselves(world: World) {
     ask(&mut stream, requests.as_bytes(), "+OK\r\n".repeat(3000).as_bytes());
     thread::sleep(Duration::from_millis(250));
     // Whether or not they were removed already.
-    ask(&mut stream, b"EXISTS early 1 2\r\nGET 3\r\nTTL 4\r\nINCR 5\r\n", b":0\r\n$-1\r\n:-2\r\n:1\r\n");
+    let requests = b"EXISTS early 1 2\r\nGET 3\r\nTTL 4\r\nINCR 5\r\nPERSIST 6\r\nGET 6\r\n";
+    ask(&mut stream, requests, b":0\r\n$-1\r\n:-2\r\n:1\r\n:0\r\n$-1\r\n");
     let deadline = Instant::now() + LIMIT;
     let mut client = Client::connect(program.address).expect("it listens");
     loop {
@@ -300,7 +301,7 @@ fn a_subscriber_that_takes_nothing_is_cut_off_alone(world: World) {
         }
         assert_eq!(receivers, ":2\r\n");
     }
-    ask(&mut quick, b"PING\r\n", b"*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    ask(&mut quick, b"PING\r\nPING text\r\n", b"*2\r\n$4\r\npong\r\n$0\r\n\r\n*2\r\n$4\r\npong\r\n$4\r\ntext\r\n");
     let text = b"*3\r\n$11\r\nunsubscribe\r\n$4\r\nnews\r\n:0\r\n";
     ask(&mut quick, b"UNSUBSCRIBE\r\n", text);
     ask(&mut quick, b"PING\r\n", b"+PONG\r\n");
