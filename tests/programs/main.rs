@@ -7,6 +7,7 @@
 
 mod dns;
 mod http;
+mod hyper;
 mod proxy;
 
 use std::time::Duration;
