@@ -22,7 +22,8 @@ use std::time::{Duration, SystemTime};
 use httparse::{Error, Request, Status};
 use httpdate::HttpDate;
 use lexopt::prelude::*;
-use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, Timer};
+use percent_encoding::percent_decode_str;
+use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, Timer, tls};
 use sha2::{Digest, Sha256};
 
 const USAGE: &str = "usage: http [HOST:PORT] [--root DIR] [--timeout SECONDS] [--tls-cert FILE --tls-key FILE]\n
@@ -39,6 +40,8 @@ const CHUNK_LINE_LENGTH_MAX: usize = 1024;
 const BODY_LENGTH_MAX: u64 = 10_000_000_000;
 /// How much is received, or read of a file, at a time.
 const PIECE_LENGTH: usize = 64 * 1024;
+/// How many links a path may lead over.
+const LINKS_MAX: usize = 40;
 
 const BAD_REQUEST: &str = "400 Bad Request";
 const NOT_FOUND: &str = "404 Not Found";
@@ -327,22 +330,43 @@ impl Connection {
     }
 }
 
-/// The folder that a path leads to.
-fn folder(path: &Path) -> io::Result<PathBuf> {
-    let is_folder = path
-        .metadata()
-        .and_then(|it| if it.is_dir() { path.canonicalize() } else { Err(ErrorKind::NotADirectory.into()) });
-    is_folder.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+/// The folder, as links in it may name it.
+fn folder(path: PathBuf) -> io::Result<PathBuf> {
+    let checked =
+        path.metadata().and_then(|it| if it.is_dir() { Ok(()) } else { Err(ErrorKind::NotADirectory.into()) });
+    checked.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    Ok(path.canonicalize().unwrap_or(path))
 }
 
-/// The file or folder of this path, with all links followed, unless it is outside of the root.
-fn find(root: &Path, path: &str) -> io::Result<PathBuf> {
-    let path = percent_encoding::percent_decode_str(path.trim_start_matches('/'))
-        .decode_utf8()
-        .map_err(|_| ErrorKind::NotFound)?;
-    let is_below = Path::new(&*path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    let found = if is_below { root.join(&*path).canonicalize()? } else { return Err(ErrorKind::NotFound.into()) };
-    if found.starts_with(root) { Ok(found) } else { Err(ErrorKind::NotFound.into()) }
+/// The file or folder of this path below the root. Links count as far as they stay there, so they are followed one by
+/// one; a guest couldn't have it done, as it sees nothing above its root.
+fn find(root: &Path, path: &str) -> Option<PathBuf> {
+    let path = percent_decode_str(path.trim_start_matches('/')).decode_utf8().ok()?;
+    let (mut found, mut rest, mut links) = (root.to_owned(), PathBuf::from(&*path), 0);
+    loop {
+        let mut parts = rest.components();
+        rest = match parts.next() {
+            None => return Some(found),
+            Some(Component::Normal(part)) => match found.join(part).read_link() {
+                Ok(_) if links == LINKS_MAX => return None,
+                Ok(target) => {
+                    links += 1;
+                    found = if target.has_root() { root.to_owned() } else { found };
+                    target.strip_prefix(root).unwrap_or(&target).join(parts)
+                }
+                Err(_) => {
+                    found.push(part);
+                    parts.as_path().to_owned()
+                }
+            },
+            Some(Component::CurDir) => parts.as_path().to_owned(),
+            Some(Component::ParentDir) if found != root => {
+                found.pop();
+                parts.as_path().to_owned()
+            }
+            Some(_) => return None,
+        };
+    }
 }
 
 /// Serves what has come, as far as the client takes its answers, and the rest when it has taken them.
@@ -403,14 +427,14 @@ fn serve(server: &Rc<Server>, client: AsyncSocket, dispatcher: &Dispatcher) -> i
 }
 
 fn main() -> Result<(), MainError> {
-    let Options { address, root, timeout, tls } = command_line();
-    let root = root.as_deref().map(folder).transpose()?;
+    let Options { address, root, timeout, tls: files } = command_line();
+    let root = root.map(folder).transpose()?;
     let received = RefCell::new(vec![0; PIECE_LENGTH]);
     let server = Rc::new(Server { root, timeout, received, ..Server::default() });
     let dispatcher = Dispatcher::new()?;
     let listener = AsyncSocket::listener(&address)?;
-    if let Some((_certificate, _key)) = tls {
-        // TLS: here
+    if let Some((certificates, key)) = files {
+        listener.set_tls(tls::server_config(certificates, key)?)?;
     }
     println!("http: listening on {listener}");
     let it = server.clone();

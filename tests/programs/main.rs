@@ -8,6 +8,7 @@
 mod dns;
 mod graceful;
 mod http;
+mod hyper;
 mod irc_client;
 mod proxy;
 mod redis;
