@@ -7,6 +7,13 @@
 //! nc 127.0.0.1 7000
 //! ```
 //!
+//! TLS on either side, or on both, is two lines of the program each:
+//!
+//! ```sh
+//! cargo run --example proxy -- 127.0.0.1:7443 --to 127.0.0.1:8000 --tls-cert cert.pem --tls-key key.pem
+//! cargo run --example proxy -- 127.0.0.1:7000 --to example.org:443 --to-tls
+//! ```
+//!
 //! For a preview1 guest the host connects, so there is one client for each `--tcpconnect`:
 //!
 //! ```sh
@@ -34,46 +41,38 @@ connections are done, a second one at once.
   --tls-cert FILE            speak TLS with clients, by this chain of certificates (PEM)
   --tls-key FILE             and the key to it (PEM)
   --to-tls                   speak TLS with where connections are passed on to
-  --to-ca FILE               trust these certificates there (PEM); /etc/ssl/certs/ca-certificates.crt unless given
+  --to-ca FILE               trust these roots there (PEM), /etc/ssl/certs/ca-certificates.crt unless given
   --to-name NAME             expect this name in its certificate, in place of the host of its address
   -h, --help                 this text";
 
 /// What the command line says.
 struct Options {
     address: String,
-    to: String,
-    connect_timeout: Duration,
+    target: Target,
     /// The certificates and the key.
     tls: Option<(PathBuf, PathBuf)>,
-    /// The certificates to trust, and the name to expect.
-    to_tls: Option<(PathBuf, String)>,
 }
 
 /// Where connections are passed on to.
 struct Target {
     address: String,
     connect_timeout: Duration,
-    /// Whom to trust there, and the name to expect.
-    tls: Option<(Arc<ClientConfig>, String)>,
+    /// The roots that are trusted, and the name to expect.
+    tls: Option<(PathBuf, String)>,
 }
 
 fn main() -> Result<(), MainError> {
-    let options = command_line().unwrap_or_else(|error| {
-        eprintln!("proxy: {error}; see --help");
-        std::process::exit(2);
-    });
-    let connect_timeout = options.connect_timeout;
-    let tls = options.to_tls.map(|(ca, name)| Ok::<_, io::Error>((tls::client_config(ca)?, name))).transpose()?;
-    let target = Target { address: options.to, connect_timeout, tls };
+    let Options { address, target, tls } = options();
     let dispatcher = Dispatcher::new()?;
-    let server = AsyncSocket::listener(&options.address)?;
-    if let Some((certificates, key)) = options.tls {
+    let server = AsyncSocket::listener(&address)?;
+    if let Some((certificates, key)) = tls {
         server.set_tls(tls::server_config(certificates, key)?)?;
     }
+    let target_config = target.tls.as_ref().map(|(roots, _)| tls::client_config(roots)).transpose()?;
     println!("proxy: listening on {server}, passing on to {}", target.address);
     server.set_handle_accept(move |server, dispatcher| {
         while let Some((client, peer)) = server.accept_addr()? {
-            if let Err(error) = pass_on(&client, peer, &target, dispatcher) {
+            if let Err(error) = pass_on(&client, peer, &target, target_config.clone(), dispatcher) {
                 eprintln!("proxy: {}: {error}", target.address);
                 client.close()?;
             }
@@ -86,11 +85,17 @@ fn main() -> Result<(), MainError> {
 }
 
 /// Whatever goes wrong on one side closes both, and nobody else.
-fn pass_on(client: &AsyncSocket, peer: Option<SocketAddr>, to: &Target, dispatcher: &Dispatcher) -> io::Result<()> {
+fn pass_on(
+    client: &AsyncSocket,
+    peer: Option<SocketAddr>,
+    to: &Target,
+    config: Option<Arc<ClientConfig>>,
+    dispatcher: &Dispatcher,
+) -> io::Result<()> {
     let upstream = AsyncSocket::connection(&to.address)?;
     upstream.set_connect_timeout(to.connect_timeout);
-    if let Some((config, name)) = &to.tls {
-        upstream.start_tls_client(config.clone(), name)?;
+    if let (Some(config), Some((_, name))) = (config, &to.tls) {
+        upstream.start_tls_client(config, name)?;
     }
     let address = to.address.clone();
     upstream.set_handle_error(move |_, _, error| eprintln!("proxy: {address}: {error}"));
@@ -117,7 +122,14 @@ fn end_when_asked(server: &AsyncSocket, dispatcher: &Dispatcher) -> Result<(), M
     Ok(dispatcher.register(&signals)?)
 }
 
-fn command_line() -> Result<Options, lexopt::Error> {
+fn options() -> Options {
+    parsed().unwrap_or_else(|error| {
+        eprintln!("proxy: {error}; see --help");
+        std::process::exit(2);
+    })
+}
+
+fn parsed() -> Result<Options, lexopt::Error> {
     let (mut address, mut to, mut connect_timeout) = (None, None, Duration::from_secs(10));
     let (mut certificates, mut key, mut to_tls, mut ca, mut name) = (None, None, false, None, None);
     let mut arguments = lexopt::Parser::from_env();
@@ -148,9 +160,10 @@ fn command_line() -> Result<Options, lexopt::Error> {
         return Err("--to-ca and --to-name are for --to-tls".into());
     }
     let host = to.rsplit_once(':').map_or("localhost", |(host, _)| host.trim_matches(['[', ']'])).to_owned();
-    let ca = ca.unwrap_or("/etc/ssl/certs/ca-certificates.crt".into());
-    let to_tls = to_tls.then(|| (ca, name.unwrap_or(host)));
-    Ok(Options { address: address.unwrap_or("127.0.0.1:7000".to_owned()), to, connect_timeout, tls, to_tls })
+    let roots = ca.unwrap_or(PathBuf::from("/etc/ssl/certs/ca-certificates.crt"));
+    let target_tls = to_tls.then(|| (roots, name.unwrap_or(host)));
+    let target = Target { address: to, connect_timeout, tls: target_tls };
+    Ok(Options { address: address.unwrap_or("127.0.0.1:7000".to_owned()), target, tls })
 }
 
 fn address_in(argument: OsString) -> Result<String, lexopt::Error> {

@@ -7,9 +7,13 @@
 
 mod dns;
 mod graceful;
+mod http;
+mod hyper;
 mod irc_client;
 mod proxy;
+mod redis;
 mod tls;
+mod websocket;
 
 use std::time::Duration;
 
