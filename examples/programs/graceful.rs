@@ -83,9 +83,11 @@ mod process {
     }
 
     pub fn run(address: &str, grace: Duration) -> io::Result<()> {
+        // Before anybody can know that it runs, and replace the file.
+        let executable = env::current_exe()?;
         let (listener, hangups, signals) = (AsyncSocket::listener(address)?, hangups()?, Delegate::signals()?);
         println!("graceful: listening on {listener}, process {}", std::process::id());
-        let (executable, dispatcher) = (env::current_exe()?, Dispatcher::new()?);
+        let dispatcher = Dispatcher::new()?;
         let (successor, clients, is_ending) = Default::default();
         let server = Server { listener, hangups, signals, executable, grace, successor, clients, is_ending };
         let server = Rc::new(server);
