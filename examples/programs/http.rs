@@ -22,7 +22,8 @@ use std::time::{Duration, SystemTime};
 use httparse::{Error, Request, Status};
 use httpdate::HttpDate;
 use lexopt::prelude::*;
-use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, Timer};
+use percent_encoding::percent_decode_str;
+use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, Timer, tls};
 use sha2::{Digest, Sha256};
 
 const USAGE: &str = "usage: http [HOST:PORT] [--root DIR] [--timeout SECONDS] [--tls-cert FILE --tls-key FILE]\n
@@ -39,7 +40,15 @@ const CHUNK_LINE_LENGTH_MAX: usize = 1024;
 const BODY_LENGTH_MAX: u64 = 10_000_000_000;
 /// How much is received, or read of a file, at a time.
 const PIECE_LENGTH: usize = 64 * 1024;
+/// How many links a path may lead over.
+const LINKS_MAX: usize = 40;
 
+const BAD_REQUEST: &str = "400 Bad Request";
+const NOT_FOUND: &str = "404 Not Found";
+const METHOD_NOT_ALLOWED: &str = "405 Method Not Allowed";
+const TOO_LARGE: &str = "413 Content Too Large";
+
+#[derive(Default)]
 struct Server {
     root: Option<PathBuf>,
     timeout: Duration,
@@ -86,13 +95,9 @@ fn refusal(status: &'static str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, status)
 }
 
-fn bad_request() -> io::Error {
-    refusal("400 Bad Request")
-}
-
 fn number(digits: &[u8], radix: u32) -> io::Result<u64> {
     let text = str::from_utf8(digits).ok().filter(|text| text.chars().all(|digit| digit.is_digit(radix)));
-    text.and_then(|text| u64::from_str_radix(text, radix).ok()).ok_or_else(bad_request)
+    text.and_then(|text| u64::from_str_radix(text, radix).ok()).ok_or_else(|| refusal(BAD_REQUEST))
 }
 
 /// The items of the lists in all fields of this name.
@@ -113,10 +118,10 @@ impl Body {
         let codings = items(request, "Transfer-Encoding");
         let is_chunked = codings.clone().last().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
         let next = match codings.count() {
-            _ if lengths.any(|other| other.ok() != length) => Err(bad_request()),
-            0 if length.is_some_and(|length| length > BODY_LENGTH_MAX) => Err(refusal("413 Content Too Large")),
+            _ if lengths.any(|other| other.ok() != length) => Err(refusal(BAD_REQUEST)),
+            0 if length.is_some_and(|length| length > BODY_LENGTH_MAX) => Err(refusal(TOO_LARGE)),
             0 => Ok(Next::End),
-            _ if !is_chunked || length.is_some() || request.version == Some(0) => Err(bad_request()),
+            _ if !is_chunked || length.is_some() || request.version == Some(0) => Err(refusal(BAD_REQUEST)),
             1 => Ok(Next::ChunkSize),
             _ => Err(refusal("501 Not Implemented")),
         };
@@ -140,17 +145,17 @@ impl Body {
             None if bytes.len() < CHUNK_LINE_LENGTH_MAX => return Ok(0),
             end => bytes[..end.unwrap_or(0)].strip_suffix(b"\r").filter(|line| !line.contains(&b'\r')),
         };
-        let line = line.ok_or_else(bad_request)?;
+        let line = line.ok_or_else(|| refusal(BAD_REQUEST))?;
         (self.left, self.next) = match (self.next, line) {
             (Next::ChunkSize, _) => match number(line.split(|byte| *byte == b';').next().unwrap_or(b""), 16)? {
                 0 => (0, Next::Trailers),
-                length if length > BODY_LENGTH_MAX - self.length => return Err(refusal("413 Content Too Large")),
+                length if length > BODY_LENGTH_MAX - self.length => return Err(refusal(TOO_LARGE)),
                 length => (length, Next::ChunkEnd),
             },
             (Next::ChunkEnd, []) => (0, Next::ChunkSize),
             (Next::Trailers, []) => (0, Next::End),
             (Next::Trailers, _) => (0, Next::Trailers),
-            _ => return Err(bad_request()),
+            _ => return Err(refusal(BAD_REQUEST)),
         };
         Ok(line.len() + 2)
     }
@@ -181,15 +186,16 @@ impl Connection {
             Err(Error::Version) if bytes.windows(6).any(|word| word == b" HTTP/") => {
                 Err(refusal("505 HTTP Version Not Supported"))
             }
-            Err(_) => Err(bad_request()),
+            Err(_) => Err(refusal(BAD_REQUEST)),
         }?;
         let (method, target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
         let path =
             target.strip_prefix("http://").map_or(target, |rest| rest.find('/').map_or("/", |index| &rest[index..]));
         let path = path.split('?').next().unwrap_or_default();
         let (is_old, hosts) = (request.version == Some(0), items(&request, "Host").count());
-        if hosts > 1 || (hosts == 0 && !is_old) || !(path.starts_with('/') || path == "*") {
-            return Err(bad_request());
+        let is_strange = items(&request, "Host").any(|host| host.iter().any(|byte| b" \t/@\\".contains(byte)));
+        if hosts > 1 || (hosts == 0 && !is_old) || is_strange || !(path.starts_with('/') || path == "*") {
+            return Err(refusal(BAD_REQUEST));
         }
         let mut body = Body::of(&request)?;
         let expects = !is_old && items(&request, "Expect").next().is_some();
@@ -216,11 +222,11 @@ impl Connection {
         self.keeps_alive &= body.is_complete();
         match (method, path) {
             ("GET" | "HEAD" | "DELETE" | "PATCH", "/upload" | "/echo") => {
-                self.answer("405 Method Not Allowed", "Allow: POST, PUT\r\n", "")?
+                self.answer(METHOD_NOT_ALLOWED, "Allow: POST, PUT\r\n", "")?
             }
             ("GET" | "HEAD", _) => self.get(path)?,
             ("POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS" | "TRACE" | "CONNECT", _) => {
-                self.answer("405 Method Not Allowed", "Allow: GET, HEAD\r\n", "")?;
+                self.answer(METHOD_NOT_ALLOWED, "Allow: GET, HEAD\r\n", "")?;
             }
             _ => self.answer("501 Not Implemented", "", "")?,
         }
@@ -239,7 +245,7 @@ impl Connection {
             match checksum {
                 None => self.end_answer()?,
                 Some(checksum) => {
-                    self.answer("200 OK", "", &format!("{length} bytes, SHA-256 {:x}\n", checksum.finalize()))?
+                    self.answer("200 OK", "", &format!("{length} bytes, SHA-256 {:x}", checksum.finalize()))?
                 }
             }
         }
@@ -250,8 +256,8 @@ impl Connection {
         let found = match &self.server.root {
             Some(root) if path.ends_with('/') => find(root, &format!("{path}index.html")),
             Some(root) => find(root, path),
-            None if path == "/" => return self.answer("200 OK", "", "Hello, world!\n"),
-            None => return self.answer("404 Not Found", "", ""),
+            None if path == "/" => return self.answer("200 OK", "", "Hello, world!"),
+            None => return self.answer(NOT_FOUND, "", ""),
         };
         let found = found.unwrap_or_default();
         if found.is_dir() {
@@ -263,7 +269,7 @@ impl Connection {
         }
         // Of anything but a file it isn't known how long opening it takes.
         let Some(file) = found.is_file().then(|| File::open(&found).ok()).flatten() else {
-            return self.answer("404 Not Found", "", "");
+            return self.answer(NOT_FOUND, "", "");
         };
         let (length, kind) = (file.metadata()?.len(), mime_guess::from_path(found).first_or_octet_stream());
         self.file = Some(file.take(if self.is_head { 0 } else { length }));
@@ -277,12 +283,14 @@ impl Connection {
         write!(&self.client, "HTTP/1.1 {status}\r\nDate: {date}\r\nConnection: {connection}\r\n{fields}\r\n")
     }
 
-    /// Answers with a text, or else with the status as one.
+    /// Answers with a text, which is the status unless there is another one.
     fn answer(&mut self, status: &str, fields: impl Display, text: &str) -> io::Result<()> {
         let text = if text.is_empty() { status } else { text };
-        let (kind, length) = ("text/plain; charset=utf-8", text.len());
+        let (kind, length) = ("text/plain; charset=utf-8", text.len() + 1);
         self.send_head(status, format_args!("{fields}Content-Type: {kind}\r\nContent-Length: {length}\r\n"))?;
-        self.client.send(if self.is_head { "" } else { text })?;
+        if !self.is_head {
+            writeln!(&self.client, "{text}")?;
+        }
         self.end_answer()
     }
 
@@ -322,14 +330,43 @@ impl Connection {
     }
 }
 
-/// The file or folder of this path, with all links followed, unless it is outside of the root.
-fn find(root: &Path, path: &str) -> io::Result<PathBuf> {
-    let path = percent_encoding::percent_decode_str(path.trim_start_matches('/'))
-        .decode_utf8()
-        .map_err(|_| ErrorKind::NotFound)?;
-    let is_below = Path::new(&*path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    let found = if is_below { root.join(&*path).canonicalize()? } else { return Err(ErrorKind::NotFound.into()) };
-    if found.starts_with(root) { Ok(found) } else { Err(ErrorKind::NotFound.into()) }
+/// The folder, as links in it may name it.
+fn folder(path: PathBuf) -> io::Result<PathBuf> {
+    let checked =
+        path.metadata().and_then(|it| if it.is_dir() { Ok(()) } else { Err(ErrorKind::NotADirectory.into()) });
+    checked.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    Ok(path.canonicalize().unwrap_or(path))
+}
+
+/// The file or folder of this path below the root. Links count as far as they stay there, so they are followed one by
+/// one; a guest couldn't have it done, as it sees nothing above its root.
+fn find(root: &Path, path: &str) -> Option<PathBuf> {
+    let path = percent_decode_str(path.trim_start_matches('/')).decode_utf8().ok()?;
+    let (mut found, mut rest, mut links) = (root.to_owned(), PathBuf::from(&*path), 0);
+    loop {
+        let mut parts = rest.components();
+        rest = match parts.next() {
+            None => return Some(found),
+            Some(Component::Normal(part)) => match found.join(part).read_link() {
+                Ok(_) if links == LINKS_MAX => return None,
+                Ok(target) => {
+                    links += 1;
+                    found = if target.has_root() { root.to_owned() } else { found };
+                    target.strip_prefix(root).unwrap_or(&target).join(parts)
+                }
+                Err(_) => {
+                    found.push(part);
+                    parts.as_path().to_owned()
+                }
+            },
+            Some(Component::CurDir) => parts.as_path().to_owned(),
+            Some(Component::ParentDir) if found != root => {
+                found.pop();
+                parts.as_path().to_owned()
+            }
+            Some(_) => return None,
+        };
+    }
 }
 
 /// Serves what has come, as far as the client takes its answers, and the rest when it has taken them.
@@ -390,10 +427,15 @@ fn serve(server: &Rc<Server>, client: AsyncSocket, dispatcher: &Dispatcher) -> i
 }
 
 fn main() -> Result<(), MainError> {
-    let (address, server) = command_line();
+    let Options { address, root, timeout, tls: files } = command_line();
+    let root = root.map(folder).transpose()?;
+    let received = RefCell::new(vec![0; PIECE_LENGTH]);
+    let server = Rc::new(Server { root, timeout, received, ..Server::default() });
     let dispatcher = Dispatcher::new()?;
     let listener = AsyncSocket::listener(&address)?;
-    // TLS: here
+    if let Some((certificates, key)) = files {
+        listener.set_tls(tls::server_config(certificates, key)?)?;
+    }
     println!("http: listening on {listener}");
     let it = server.clone();
     listener.set_handle_accept(move |listener, dispatcher| {
@@ -418,34 +460,42 @@ fn main() -> Result<(), MainError> {
     Ok(dispatcher.run()?)
 }
 
-fn command_line() -> (String, Rc<Server>) {
-    let (mut address, mut seconds, mut root, mut tls) = ("127.0.0.1:8080".to_owned(), 30, None, [None, None]);
-    let mut arguments = lexopt::Parser::from_env();
-    let mut parse = || -> Result<(), lexopt::Error> {
-        while let Some(argument) = arguments.next()? {
-            match argument {
-                Short('h') | Long("help") => {
-                    println!("{USAGE}");
-                    std::process::exit(0);
-                }
-                Long("root") => root = Some(PathBuf::from(arguments.value()?)),
-                Long("timeout") => seconds = arguments.value()?.parse::<NonZeroU32>()?.get(),
-                Long("tls-cert") => tls[0] = Some(PathBuf::from(arguments.value()?)),
-                Long("tls-key") => tls[1] = Some(PathBuf::from(arguments.value()?)),
-                Value(value) if value.to_string_lossy().contains([':', '/']) => address = value.string()?,
-                _ => return Err(argument.unexpected()),
-            }
-        }
-        if tls[0].is_some() == tls[1].is_some() {
-            Ok(())
-        } else {
-            Err("a certificate needs its key, and a key its certificate".into())
-        }
-    };
-    if let Err(error) = parse() {
+struct Options {
+    address: String,
+    root: Option<PathBuf>,
+    timeout: Duration,
+    /// The files with the certificate and its key.
+    tls: Option<(PathBuf, PathBuf)>,
+}
+
+fn command_line() -> Options {
+    parse(lexopt::Parser::from_env()).unwrap_or_else(|error| {
         eprintln!("http: {error}; see --help");
-        std::process::exit(2);
+        std::process::exit(2)
+    })
+}
+
+fn parse(mut arguments: lexopt::Parser) -> Result<Options, lexopt::Error> {
+    let (mut address, mut root, mut seconds, mut certificate, mut key) = (None, None, 30, None, None);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Short('h') | Long("help") => {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
+            Long("root") => root = Some(arguments.value()?.into()),
+            Long("timeout") => seconds = arguments.value()?.parse::<NonZeroU32>()?.get(),
+            Long("tls-cert") => certificate = Some(arguments.value()?.into()),
+            Long("tls-key") => key = Some(arguments.value()?.into()),
+            Value(value) if address.is_none() && value.to_string_lossy().contains([':', '/']) => {
+                address = Some(value.string()?)
+            }
+            _ => return Err(argument.unexpected()),
+        }
     }
-    let (timeout, received) = (Duration::from_secs(seconds.into()), RefCell::new(vec![0; PIECE_LENGTH]));
-    (address, Rc::new(Server { root, timeout, is_ending: Cell::default(), connections: RefCell::default(), received }))
+    if certificate.is_some() != key.is_some() {
+        return Err("--tls-cert and --tls-key belong together".into());
+    }
+    let (address, timeout) = (address.unwrap_or("127.0.0.1:8080".to_owned()), Duration::from_secs(seconds.into()));
+    Ok(Options { address, root, timeout, tls: certificate.zip(key) })
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use std::{io, mem, process};
 
 use lexopt::{Arg, ValueExt};
-use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, Timer};
+use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, Timer, tls};
 use smallvec::SmallVec;
 
 const USAGE: &str = "usage: redis [HOST:PORT] [--tls-cert FILE --tls-key FILE]\n
@@ -51,15 +51,14 @@ const GROWING: [&[u8]; 9] =
 const HELLO: &str = "*6\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$5\r\nproto\r\n:2\r\n";
 
 fn main() -> Result<(), MainError> {
-    let (address, tls) = command_line().unwrap_or_else(|problem| {
+    let (address, files) = command_line().unwrap_or_else(|problem| {
         eprintln!("redis: {problem}; see --help");
         process::exit(2);
     });
     let dispatcher = Dispatcher::builder().registered_max(CLIENTS_MAX).build()?;
     let listener = AsyncSocket::listener(&address)?;
-    if let Some((certificates, key)) = tls {
-        // TLS: here
-        return Err(io::Error::other(format!("redis: it was built without TLS, for {certificates:?}, {key:?}")).into());
+    if let Some((certificates, key)) = files {
+        listener.set_tls(tls::server_config(certificates, key)?)?;
     }
     println!("redis: listening on {listener}");
     let shared = Rc::new(RefCell::new(Shared { input: vec![0; PIECE], ..Shared::default() }));

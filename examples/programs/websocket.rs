@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
-use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError};
+use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, tls};
 use tungstenite::handshake::server;
 use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame};
@@ -73,17 +73,14 @@ type Room = Rc<RefCell<BTreeMap<Id, (AsyncSocket, Option<Stream>)>>>;
 type Stream = Rc<RefCell<WebSocket<AsyncSocket>>>;
 
 fn main() -> Result<(), MainError> {
-    let Options { address, timeout, tls } = command_line().unwrap_or_else(|problem| {
+    let Options { address, timeout, tls: files } = command_line().unwrap_or_else(|problem| {
         eprintln!("websocket: {problem}; see --help");
         exit(2);
     });
     let dispatcher = Dispatcher::builder().registered_max(CLIENTS_MAX).build()?;
     let listener = AsyncSocket::listener(&address)?;
-    if let Some((certificates, key)) = tls {
-        // TLS: here
-        return Err(
-            io::Error::other(format!("websocket: it was built without TLS, for {certificates:?}, {key:?}")).into()
-        );
+    if let Some((certificates, key)) = files {
+        listener.set_tls(tls::server_config(certificates, key)?)?;
     }
     println!("websocket: listening on {listener}");
     let room = Room::default();
