@@ -95,6 +95,8 @@ fn welcome(socket: &AsyncSocket, shared: &Rc<RefCell<Shared>>, dispatcher: &Disp
     }
     // A client that takes so little of its answers or messages is cut off.
     socket.set_send_buffer_max(VALUE_MAX + 4 * PIECE);
+    // That a client is gone is no news, however it went: requests say themselves where they end.
+    socket.set_handle_error(|_, _, _| {});
     let client = Rc::new(RefCell::new(Client::default()));
     let serve = {
         let (client, shared) = (client.clone(), shared.clone());
