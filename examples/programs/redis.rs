@@ -95,6 +95,8 @@ fn welcome(socket: &AsyncSocket, shared: &Rc<RefCell<Shared>>, dispatcher: &Disp
     }
     // A client that takes so little of its answers or messages is cut off.
     socket.set_send_buffer_max(VALUE_MAX + 4 * PIECE);
+    // That a client is gone is no news, however it went: requests say themselves where they end.
+    socket.set_handle_error(|_, _, _| {});
     let client = Rc::new(RefCell::new(Client::default()));
     let serve = {
         let (client, shared) = (client.clone(), shared.clone());
@@ -230,7 +232,7 @@ impl Parser {
         Ok(true)
     }
 
-    /// A request as a person types it: words in a line.
+    /// A request as a person types it: words in a line, of which some may be in quotes.
     fn advance_line(&mut self, bytes: &[u8]) -> Result<bool, Refusal> {
         let Some(length) = bytes[self.at..].iter().position(|byte| *byte == b'\n') else {
             self.at = bytes.len();
@@ -238,9 +240,16 @@ impl Parser {
         };
         let (line, mut start) = (&bytes[..self.at + length], 0);
         self.at = line.len() + 1;
-        for word in line.split(u8::is_ascii_whitespace) {
-            self.words.extend((!word.is_empty()).then(|| start..start + word.len()));
-            start += word.len() + 1;
+        while let Some(skipped) = line[start..].iter().position(|byte| !byte.is_ascii_whitespace()) {
+            let quote = Some(line[start + skipped]).filter(|byte| matches!(byte, b'"' | b'\''));
+            start += skipped + usize::from(quote.is_some());
+            let is_end = |byte: &u8| quote.map_or(byte.is_ascii_whitespace(), |quote| *byte == quote);
+            let end = line[start..].iter().position(is_end).map(|length| start + length);
+            if quote.is_some() && end.is_none() {
+                return Err("unbalanced quotes in request".into());
+            }
+            self.words.push(start..end.unwrap_or(line.len()));
+            start = end.map_or(line.len(), |end| end + 1);
         }
         Ok(true)
     }
