@@ -40,6 +40,8 @@ const CHUNK_LINE_LENGTH_MAX: usize = 1024;
 const BODY_LENGTH_MAX: u64 = 10_000_000_000;
 /// How much is received, or read of a file, at a time.
 const PIECE_LENGTH: usize = 64 * 1024;
+/// How long a client may take its last bytes when the server ends: less than the ten seconds that `selectio run` gives.
+const ENDING_TIME: Duration = Duration::from_secs(8);
 /// How many links a path may lead over.
 const LINKS_MAX: usize = 40;
 
@@ -321,6 +323,7 @@ impl Connection {
 
     /// Nothing has come for so long, or the server is to end.
     fn end(&mut self, is_late: bool) -> io::Result<()> {
+        self.client.set_close_timeout(if is_late { self.server.timeout } else { ENDING_TIME });
         let is_idle = self.pending.is_empty() && self.body.is_none() && self.file.is_none();
         match is_late {
             _ if is_idle => self.client.close_after_flush(),

@@ -273,8 +273,21 @@ impl rt::Write for Stream {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Stream>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(if self.socket.is_connected() { self.socket.shutdown(Shutdown::Write) } else { Ok(()) })
+    /// Ends this direction when all has left, and is done then.
+    fn poll_shutdown(self: Pin<&mut Stream>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.socket.is_closed() {
+            return Poll::Ready(Ok(()));
+        }
+        if !self.socket.is_send_data_buffered() {
+            return Poll::Ready(self.socket.shutdown(Shutdown::Write));
+        }
+        self.waiting.writer.set(Some(context.waker().clone()));
+        let waiting = self.waiting.clone();
+        self.socket.set_handle_write(move |socket, _| {
+            socket.del_handle_write();
+            Ok(Waiting::wake(&waiting.writer))
+        });
+        Poll::Pending
     }
 }
 
