@@ -84,7 +84,6 @@ fn bodies_come_back_whole(world: World) {
     for (option, _) in PROTOCOLS {
         for framing in ["Transfer-Encoding: chunked", "X: by length"] {
             let arguments = [option, "--header", framing, "--data-binary", &body];
-            assert_eq!(curl_text(&[&arguments[..], &[&url(&program, "/upload")]].concat()), "5000000 bytes\n");
             let echoed = curl(&[&arguments[..], &[&url(&program, "/echo")]].concat()).stdout;
             assert!(echoed == data(), "{option}, {framing}: {} bytes", echoed.len());
         }
