@@ -59,6 +59,9 @@ mod status;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+#[doc = include_str!("protocols.md")]
+pub mod protocols {}
+
 #[doc = include_str!("original.md")]
 pub mod original {}
 

@@ -24,7 +24,7 @@ use httparse::{Error, Request, Status};
 use httpdate::HttpDate;
 use lexopt::prelude::*;
 use percent_encoding::percent_decode_str;
-use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, Timer};
+use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, Timer, tls};
 use sha2::{Digest, Sha256};
 
 const USAGE: &str = "usage: http [HOST:PORT] [--root DIR] [--timeout SECONDS] [--tls-cert FILE --tls-key FILE]\n
@@ -393,14 +393,14 @@ fn serve(server: &Rc<Server>, client: AsyncSocket, dispatcher: &Dispatcher) -> i
 }
 
 fn main() -> Result<(), MainError> {
-    let (address, root, timeout, tls) = command_line(lexopt::Parser::from_env()).unwrap_or_else(|error| {
+    let (address, root, timeout, tls_files) = command_line(lexopt::Parser::from_env()).unwrap_or_else(|error| {
         eprintln!("http: {error}; see --help");
         std::process::exit(2)
     });
     let dispatcher = Dispatcher::new()?;
     let listener = AsyncSocket::listener(&address)?;
-    if let Some((_certificate, _key)) = tls {
-        // TLS: here
+    if let Some((certificates, key)) = tls_files {
+        listener.set_tls(tls::server_config(certificates, key)?)?;
     }
     let (root, received) = (root.map(enter).transpose()?, RefCell::new(vec![0; PIECE_LENGTH]));
     let server = Rc::new(Server { root, timeout, received, ..Server::default() });

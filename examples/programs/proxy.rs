@@ -7,6 +7,13 @@
 //! nc 127.0.0.1 7000
 //! ```
 //!
+//! TLS on either side, or on both, is two lines of the program each:
+//!
+//! ```sh
+//! cargo run --example proxy -- 127.0.0.1:7443 --to 127.0.0.1:8000 --tls-cert cert.pem --tls-key key.pem
+//! cargo run --example proxy -- 127.0.0.1:7000 --to example.org:443 --to-tls
+//! ```
+//!
 //! For a preview1 guest the host connects, so there is one client for each `--tcpconnect`:
 //!
 //! ```sh
@@ -17,10 +24,12 @@ use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
-use selectio::{AsyncSocket, Delegate, Dispatcher, MainError, pipe};
+use selectio::tls::rustls::ClientConfig;
+use selectio::{AsyncSocket, Delegate, Dispatcher, MainError, pipe, tls};
 
 const USAGE: &str = "usage: proxy [ADDRESS] --to ADDRESS [OPTION]...\n
 Passes every connection to ADDRESS, 127.0.0.1:7000 unless given, on to the other one. Both are HOST:PORT
@@ -32,7 +41,7 @@ connections are done, a second one at once.
   --tls-cert FILE            speak TLS with clients, by this chain of certificates (PEM)
   --tls-key FILE             and the key to it (PEM)
   --to-tls                   speak TLS with where connections are passed on to
-  --to-ca FILE               trust these certificates there (PEM), in place of the well-known ones
+  --to-ca FILE               trust these roots there (PEM), /etc/ssl/certs/ca-certificates.crt unless given
   --to-name NAME             expect this name in its certificate, in place of the host of its address
   -h, --help                 this text";
 
@@ -48,12 +57,8 @@ struct Options {
 struct Target {
     address: String,
     connect_timeout: Duration,
-    tls: Option<TargetTls>,
-}
-
-struct TargetTls {
-    ca: Option<PathBuf>,
-    name: String,
+    /// The roots that are trusted, and the name to expect.
+    tls: Option<(PathBuf, String)>,
 }
 
 fn main() -> Result<(), MainError> {
@@ -61,17 +66,13 @@ fn main() -> Result<(), MainError> {
     let dispatcher = Dispatcher::new()?;
     let server = AsyncSocket::listener(&address)?;
     if let Some((certificates, key)) = tls {
-        // TLS: here
-        return Err(without_tls(&format!("{} and {}", certificates.display(), key.display())).into());
+        server.set_tls(tls::server_config(certificates, key)?)?;
     }
-    if let Some(TargetTls { ca, name }) = &target.tls {
-        // TLS: here, what all connections to the target share
-        return Err(without_tls(&format!("{name} by {ca:?}")).into());
-    }
+    let target_config = target.tls.as_ref().map(|(roots, _)| tls::client_config(roots)).transpose()?;
     println!("proxy: listening on {server}, passing on to {}", target.address);
     server.set_handle_accept(move |server, dispatcher| {
         while let Some((client, peer)) = server.accept_addr()? {
-            if let Err(error) = pass_on(&client, peer, &target, dispatcher) {
+            if let Err(error) = pass_on(&client, peer, &target, target_config.clone(), dispatcher) {
                 eprintln!("proxy: {}: {error}", target.address);
                 client.close()?;
             }
@@ -84,10 +85,18 @@ fn main() -> Result<(), MainError> {
 }
 
 /// Whatever goes wrong on one side closes both, and nobody else.
-fn pass_on(client: &AsyncSocket, peer: Option<SocketAddr>, to: &Target, dispatcher: &Dispatcher) -> io::Result<()> {
+fn pass_on(
+    client: &AsyncSocket,
+    peer: Option<SocketAddr>,
+    to: &Target,
+    config: Option<Arc<ClientConfig>>,
+    dispatcher: &Dispatcher,
+) -> io::Result<()> {
     let upstream = AsyncSocket::connection(&to.address)?;
     upstream.set_connect_timeout(to.connect_timeout);
-    // TLS: here, for each connection to the target
+    if let (Some(config), Some((_, name))) = (config, &to.tls) {
+        upstream.start_tls_client(config, name)?;
+    }
     let address = to.address.clone();
     upstream.set_handle_error(move |_, _, error| eprintln!("proxy: {address}: {error}"));
     client.set_handle_error(move |_, _, error| match peer {
@@ -111,10 +120,6 @@ fn end_when_asked(server: &AsyncSocket, dispatcher: &Dispatcher) -> Result<(), M
         Ok(())
     });
     Ok(dispatcher.register(&signals)?)
-}
-
-fn without_tls(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, format!("proxy: it was built without TLS, which {what} is for"))
 }
 
 fn options() -> Options {
@@ -155,7 +160,8 @@ fn parsed() -> Result<Options, lexopt::Error> {
         return Err("--to-ca and --to-name are for --to-tls".into());
     }
     let host = to.rsplit_once(':').map_or("localhost", |(host, _)| host.trim_matches(['[', ']'])).to_owned();
-    let target_tls = to_tls.then(|| TargetTls { ca, name: name.unwrap_or(host) });
+    let roots = ca.unwrap_or(PathBuf::from("/etc/ssl/certs/ca-certificates.crt"));
+    let target_tls = to_tls.then(|| (roots, name.unwrap_or(host)));
     let target = Target { address: to, connect_timeout, tls: target_tls };
     Ok(Options { address: address.unwrap_or("127.0.0.1:7000".to_owned()), target, tls })
 }

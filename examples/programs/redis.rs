@@ -1,51 +1,65 @@
 //! A server for Redis clients: values, counters, lists, expiry, and messages to subscribers, all in memory.
 //!
 //! ```sh
-//! cargo run --package selectio-programs --example redis -- 127.0.0.1:7000   # or with --target wasm32-wasip1, -wasip2
-//! redis-cli -p 7000 set greeting hello
+//! cargo run --example redis -- 127.0.0.1:6379                                         # native
+//! selectio run --tcplisten 127.0.0.1:6379 redis.wasm                                  # as a guest of wasm32-wasip1
+//! selectio run --inherit-network redis.wasm 127.0.0.1:6379                            # as a guest of wasm32-wasip2
+//! redis-cli set greeting hello
 //! ```
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 use std::{io, mem, process};
 
-use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, Timer};
+use lexopt::{Arg, ValueExt};
+use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, Timer, tls};
 use smallvec::SmallVec;
 
 const USAGE: &str = "usage: redis [HOST:PORT] [--tls-cert FILE --tls-key FILE]\n
 Speaks RESP2 with redis-cli and client libraries, and keeps everything in memory. Listens on HOST:PORT or the path of
-a Unix socket, 127.0.0.1:7000 unless given; a preview1 guest listens on the socket that its host passes. Ctrl-C ends it.
+a Unix socket, 127.0.0.1:6379 unless given; a preview1 guest listens on the socket that its host passes. Ctrl-C ends it.
   --tls-cert FILE   speak TLS, with the certificates in FILE
   --tls-key FILE    and their private key in FILE, both as PEM";
 
-/// The longest value, and all of a request or an answer together.
+/// The longest value, and all of a request or of an answer together.
 const VALUE_MAX: usize = 64 << 20;
 const WORDS_MAX: i64 = 1 << 19;
-/// What the requests that have not arrived whole may take together.
-const UNFINISHED_MAX: usize = 512 << 20;
+/// How much all clients may let it keep, where each key, element and subscription counts for some more than its bytes.
+const MEMORY_MAX: usize = 1 << 30;
+const OVERHEAD: usize = 128;
 /// The longest line; what is received at a time; what is answered at a time.
 const PIECE: usize = 64 << 10;
 const CLIENTS_MAX: usize = 10_000;
 
 type Refusal = Cow<'static, str>;
+type Outcome<'a> = Result<Answer<'a>, Refusal>;
+type Name = Rc<[u8]>;
+type List = VecDeque<Box<[u8]>>;
+
 const WRONG_TYPE: Refusal = Cow::Borrowed("WRONGTYPE Operation against a key holding the wrong kind of value");
 const NO_INTEGER: Refusal = Cow::Borrowed("ERR value is not an integer or out of range");
-const KNOWN: &str = " client command config dbsize decr del echo exists expire flushall get hello incr info llen lpush \
-    lrange persist pexpire ping pttl publish rpush select set subscribe ttl ";
+const FULL: Refusal = Cow::Borrowed("OOM command not allowed when used memory > 'maxmemory'.");
+const KNOWN: &str = " client config dbsize decr decrby del echo exists expire get incr incrby llen lpush lrange persist pexpire \
+    ping pttl publish rpush select set setex subscribe ttl ";
+const GROWING: [&[u8]; 9] =
+    [b"set", b"setex", b"incr", b"incrby", b"decr", b"decrby", b"lpush", b"rpush", b"subscribe"];
 const HELLO: &str = "*6\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$5\r\nproto\r\n:2\r\n";
 
 fn main() -> Result<(), MainError> {
-    let address = command_line().unwrap_or_else(|problem| {
+    let (address, files) = command_line().unwrap_or_else(|problem| {
         eprintln!("redis: {problem}; see --help");
         process::exit(2);
     });
     let dispatcher = Dispatcher::builder().registered_max(CLIENTS_MAX).build()?;
     let listener = AsyncSocket::listener(&address)?;
-    // TLS: here
+    if let Some((certificates, key)) = files {
+        listener.set_tls(tls::server_config(certificates, key)?)?;
+    }
     println!("redis: listening on {listener}");
     let shared = Rc::new(RefCell::new(Shared { input: vec![0; PIECE], ..Shared::default() }));
     // One timer is for the first key that expires. One for each key would take more memory, and all that are due at
@@ -93,7 +107,7 @@ fn welcome(socket: &AsyncSocket, shared: &Rc<RefCell<Shared>>, dispatcher: &Disp
     let shared = shared.clone();
     socket.set_handle_gone(move |socket, _| {
         let (server, mut client) = (&mut shared.borrow_mut().server, client.borrow_mut());
-        server.unfinished -= client.rest.len();
+        server.memory -= client.rest.len();
         mem::take(&mut client.channels).iter().for_each(|name| server.leave(socket, name));
         Ok(())
     });
@@ -113,7 +127,13 @@ struct Client {
     /// What has arrived and was not served: part of a request, or requests that wait until answers are taken.
     rest: Vec<u8>,
     parser: Parser,
-    channels: BTreeSet<Rc<[u8]>>,
+    channels: BTreeSet<Name>,
+}
+
+/// Whose request is served: what it can change of its client.
+struct Session<'a> {
+    socket: &'a AsyncSocket,
+    channels: &'a mut BTreeSet<Name>,
 }
 
 impl Client {
@@ -133,7 +153,7 @@ impl Client {
             socket.resume_reading();
             let Some(length @ 1..) = socket.recv(input)? else { return Ok(()) };
             self.rest.extend_from_slice(&input[..length]);
-            server.unfinished += length;
+            server.memory += length;
         }
     }
 
@@ -148,7 +168,8 @@ impl Client {
                 Ok(true) => {
                     request[self.parser.words[0].clone()].make_ascii_lowercase();
                     let words: SmallVec<[_; 8]> = self.parser.words.iter().map(|word| &request[word.clone()]).collect();
-                    server.execute(socket, &mut self.channels, &words, answers)
+                    let mut session = Session { socket, channels: &mut self.channels };
+                    server.execute(&mut session, &words, answers)
                 }
                 Err(problem) => Ok(Answer::Last(format!("-ERR Protocol error: {problem}\r\n").into())),
             };
@@ -159,12 +180,12 @@ impl Client {
             }
         }
         self.rest.drain(..used);
-        server.unfinished -= used;
+        server.memory -= used;
         if self.rest.is_empty() {
             // An idle client keeps little.
             self.rest.shrink_to(4096);
-        } else if server.unfinished > UNFINISHED_MAX {
-            is_last = answers.put(Ok(Answer::Last("-ERR no room for more requests\r\n".into())));
+        } else if self.rest.len() > PIECE && server.memory > MEMORY_MAX {
+            is_last = answers.put(Ok(Answer::Last(format!("-{FULL}\r\n").into())));
         }
         answers.send(socket)?;
         Ok(is_last)
@@ -273,7 +294,7 @@ struct Answers(Vec<u8>);
 
 impl Answers {
     /// Answers whether the connection is to end then.
-    fn put(&mut self, answer: Result<Answer<'_>, Refusal>) -> bool {
+    fn put(&mut self, answer: Outcome<'_>) -> bool {
         match answer {
             Ok(Answer::Raw(bytes)) => self.0.extend_from_slice(bytes.as_bytes()),
             Ok(Answer::Number(number)) => self.line(b':', number),
@@ -314,41 +335,47 @@ struct Entry {
 
 enum Value {
     Text(Vec<u8>),
-    List(VecDeque<Box<[u8]>>),
+    List(List),
 }
 
 impl Entry {
+    fn size(&self, key: &[u8]) -> usize {
+        let size = match &self.value {
+            Value::Text(text) => text.len(),
+            Value::List(list) => list.iter().map(|element| element.len() + OVERHEAD).sum(),
+        };
+        key.len() + size + OVERHEAD
+    }
+
     fn text(&mut self) -> Result<&mut Vec<u8>, Refusal> {
         if let Value::Text(text) = &mut self.value { Ok(text) } else { Err(WRONG_TYPE) }
     }
 
-    fn list(&mut self) -> Result<&mut VecDeque<Box<[u8]>>, Refusal> {
+    fn list(&mut self) -> Result<&mut List, Refusal> {
         if let Value::List(list) = &mut self.value { Ok(list) } else { Err(WRONG_TYPE) }
     }
 }
 
 #[derive(Default)]
 struct Server {
-    entries: HashMap<Rc<[u8]>, Entry>,
-    deadlines: BTreeSet<(Duration, Rc<[u8]>)>,
+    entries: HashMap<Name, Entry>,
+    deadlines: BTreeSet<(Duration, Name)>,
     /// Is due at the first of the deadlines.
     timer: Option<Timer>,
     timer_deadline: Option<Duration>,
     now: Duration,
-    channels: HashMap<Rc<[u8]>, BTreeMap<Id, AsyncSocket>>,
-    unfinished: usize,
+    channels: HashMap<Name, BTreeMap<Id, AsyncSocket>>,
+    /// What all of these hold, and the requests that were not served.
+    memory: usize,
 }
 
 impl Server {
-    fn execute<'a>(
-        &'a mut self,
-        socket: &AsyncSocket,
-        channels: &mut BTreeSet<Rc<[u8]>>,
-        words: &[&'a [u8]],
-        answers: &mut Answers,
-    ) -> Result<Answer<'a>, Refusal> {
+    fn execute<'a>(&'a mut self, session: &mut Session, words: &[&'a [u8]], answers: &mut Answers) -> Outcome<'a> {
         let count = |count: usize| Ok(Answer::Number(count as i64));
-        let is_subscribed = !channels.is_empty();
+        let is_subscribed = !session.channels.is_empty();
+        if self.memory > MEMORY_MAX && GROWING.contains(&words[0]) {
+            return Err(FULL);
+        }
         match words {
             [name, ..] if is_subscribed && !matches!(*name, b"subscribe" | b"unsubscribe" | b"ping" | b"quit") => {
                 let allowed = "(P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
@@ -358,12 +385,19 @@ impl Server {
                 Ok(self.find(key).map(Entry::text).transpose()?.map_or(NOTHING, |text| Answer::Bulk(text)))
             }
             [b"set", key, value, options @ ..] => self.set(key, value, options, answers),
+            [b"setex", key, seconds, value] => self.set(key, value, &[b"ex", seconds], answers),
             [b"incr", key] => self.add(key, 1),
+            [b"incrby", key, number] => self.add(key, integer(number)?),
+            [b"decrby", key, number] => self.add(key, integer(number)?.checked_neg().ok_or(NO_INTEGER)?),
             [b"decr", key] => self.add(key, -1),
-            [b"lpush", key, values @ ..] if !values.is_empty() => self.push(key, values, VecDeque::push_front),
-            [b"rpush", key, values @ ..] if !values.is_empty() => self.push(key, values, VecDeque::push_back),
+            [b"lpush", key, values @ ..] if !values.is_empty() => self.push(key, values, List::push_front),
+            [b"rpush", key, values @ ..] if !values.is_empty() => self.push(key, values, List::push_back),
             [b"ping"] if !is_subscribed => Ok(Answer::Raw("+PONG\r\n")),
             [b"ping"] => Ok(Answer::Raw("*2\r\n$4\r\npong\r\n$0\r\n\r\n")),
+            [b"ping", text] if is_subscribed => {
+                answers.put(Ok(Answer::Raw("*2\r\n$4\r\npong\r\n")));
+                Ok(Answer::Bulk(text))
+            }
             [b"ping" | b"echo", text] => Ok(Answer::Bulk(text)),
             [b"del", keys @ ..] if !keys.is_empty() => count(keys.iter().filter(|key| self.remove(key)).count()),
             [b"exists", keys @ ..] if !keys.is_empty() => {
@@ -373,31 +407,31 @@ impl Server {
             [b"pexpire", key, milliseconds] => self.expire_after(key, Some(integer(milliseconds)?)),
             [b"persist", key] => {
                 let has_deadline = self.find(key).is_some_and(|entry| entry.deadline.is_some());
-                self.set_deadline(key, None);
-                count(usize::from(has_deadline))
+                count(usize::from(has_deadline && self.set_deadline(key, None)))
             }
-            [b"ttl", key] => Ok(self.left(key, |left| (left.as_millis() as i64 + 500) / 1000)),
-            [b"pttl", key] => Ok(self.left(key, |left| left.as_millis() as i64)),
+            [b"ttl", key] => Ok(self.left(key, |left| (left.as_millis() + 500) / 1000)),
+            [b"pttl", key] => Ok(self.left(key, |left| left.as_millis())),
             [b"llen", key] => count(self.find(key).map(Entry::list).transpose()?.map_or(0, |list| list.len())),
             [b"lrange", key, first, last] => self.range(key, integer(first)?, integer(last)?, answers),
-            [b"subscribe", names @ ..] if !names.is_empty() => self.subscribe(socket, channels, words, answers),
-            [b"unsubscribe", _, ..] => self.subscribe(socket, channels, words, answers),
+            [b"subscribe" | b"unsubscribe", _, ..] => self.subscribe(session, words, answers),
             [b"unsubscribe"] if !is_subscribed => Ok(Answer::Raw("*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n")),
             [b"unsubscribe"] => {
-                let all = channels.clone();
+                let all = session.channels.clone();
                 let words: Vec<&[u8]> = words.iter().copied().chain(all.iter().map(|name| &**name)).collect();
-                self.subscribe(socket, channels, &words, answers)
+                self.subscribe(session, &words, answers)
             }
             [b"publish", channel, text] => count(self.publish(channel, text)),
             [b"quit", ..] => Ok(Answer::Last("+OK\r\n".into())),
             [b"flushall" | b"flushdb", ..] => {
+                self.memory -= self.entries.iter().map(|(key, entry)| entry.size(key)).sum::<usize>();
                 (self.entries, self.deadlines) = Default::default();
                 Ok(OK)
             }
             [b"dbsize"] => count(self.entries.len()),
             [b"info", ..] => {
                 let text = "# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\nrole:master\r\nloading:0\r\n";
-                answers.bulk(format!("{text}db0:keys={}\r\n", self.entries.len()).as_bytes());
+                let (memory, keys) = (self.memory, self.entries.len());
+                answers.bulk(format!("{text}used_memory:{memory}\r\ndb0:keys={keys}\r\n").as_bytes());
                 Ok(Answer::Given)
             }
             [b"select", number] if integer(number)? != 0 => Err("ERR DB index is out of range".into()),
@@ -421,24 +455,21 @@ impl Server {
 
     fn insert(&mut self, key: &[u8], value: Value) -> &mut Entry {
         self.remove(key);
-        self.entries.entry(key.into()).or_insert(Entry { value, deadline: None })
+        let entry = Entry { value, deadline: None };
+        self.memory += entry.size(key);
+        self.entries.entry(key.into()).or_insert(entry)
     }
 
     /// Answers whether it was there.
     fn remove(&mut self, key: &[u8]) -> bool {
         let Some((key, entry)) = self.entries.remove_entry(key) else { return false };
+        self.memory -= entry.size(&key);
         let Some(deadline) = entry.deadline else { return true };
         self.deadlines.remove(&(deadline, key));
         deadline > self.now
     }
 
-    fn set(
-        &mut self,
-        key: &[u8],
-        value: &[u8],
-        mut options: &[&[u8]],
-        answers: &mut Answers,
-    ) -> Result<Answer<'static>, Refusal> {
+    fn set(&mut self, key: &[u8], value: &[u8], mut options: &[&[u8]], answers: &mut Answers) -> Outcome<'static> {
         let (mut must_exist, mut wants_old, mut time) = (None, false, None);
         let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
         while let [word, rest @ ..] = options {
@@ -463,8 +494,9 @@ impl Server {
         }
         if is_set {
             match self.entries.get_mut(key) {
-                // This allocates nothing.
+                // Most often it is written where the old value was.
                 Some(Entry { value: Value::Text(text), deadline: None }) => {
+                    self.memory = self.memory + value.len() - text.len();
                     text.clear();
                     text.shrink_to(2 * value.len() + 64);
                     text.extend_from_slice(value);
@@ -475,41 +507,39 @@ impl Server {
                 self.set_deadline(key, time);
             }
         }
-        Ok(if wants_old {
-            Answer::Given
-        } else if is_set {
-            OK
-        } else {
-            NOTHING
-        })
+        match (wants_old, is_set) {
+            (true, _) => Ok(Answer::Given),
+            (false, true) => Ok(OK),
+            (false, false) => Ok(NOTHING),
+        }
     }
 
-    fn add(&mut self, key: &[u8], number: i64) -> Result<Answer<'static>, Refusal> {
+    fn add(&mut self, key: &[u8], number: i64) -> Outcome<'static> {
         let text = match self.find(key) {
             Some(entry) => entry.text()?,
             None => self.insert(key, Value::Text(b"0".to_vec())).text()?,
         };
         let sum = integer(text)?.checked_add(number).ok_or("ERR increment or decrement would overflow")?;
+        let length = text.len();
         text.clear();
         text.extend_from_slice(itoa::Buffer::new().format(sum).as_bytes());
+        let new_length = text.len();
+        self.memory = self.memory + new_length - length;
         Ok(Answer::Number(sum))
     }
 
-    fn push(
-        &mut self,
-        key: &[u8],
-        values: &[&[u8]],
-        push: fn(&mut VecDeque<Box<[u8]>>, Box<[u8]>),
-    ) -> Result<Answer<'static>, Refusal> {
+    fn push(&mut self, key: &[u8], values: &[&[u8]], push: fn(&mut List, Box<[u8]>)) -> Outcome<'static> {
         let list = match self.find(key) {
             Some(entry) => entry.list()?,
-            None => self.insert(key, Value::List(VecDeque::new())).list()?,
+            None => self.insert(key, Value::List(List::new())).list()?,
         };
         values.iter().for_each(|value| push(list, (*value).into()));
-        Ok(Answer::Number(list.len() as i64))
+        let length = list.len();
+        self.memory += values.iter().map(|value| value.len() + OVERHEAD).sum::<usize>();
+        Ok(Answer::Number(length as i64))
     }
 
-    fn range(&mut self, key: &[u8], first: i64, last: i64, answers: &mut Answers) -> Result<Answer<'static>, Refusal> {
+    fn range(&mut self, key: &[u8], first: i64, last: i64, answers: &mut Answers) -> Outcome<'static> {
         let Some(entry) = self.find(key) else { return Ok(Answer::Raw("*0\r\n")) };
         let list = entry.list()?;
         let length = list.len() as i64;
@@ -524,7 +554,7 @@ impl Server {
         Ok(Answer::Given)
     }
 
-    fn expire_after(&mut self, key: &[u8], time: Option<i64>) -> Result<Answer<'static>, Refusal> {
+    fn expire_after(&mut self, key: &[u8], time: Option<i64>) -> Outcome<'static> {
         let time = time.ok_or("ERR invalid expire time in 'expire' command")?;
         let is_there =
             if time <= 0 { self.remove(key) } else { self.find(key).is_some() && self.set_deadline(key, Some(time)) };
@@ -542,9 +572,10 @@ impl Server {
         self.entries.insert(key, entry).is_none()
     }
 
-    fn left(&mut self, key: &[u8], count: impl Fn(Duration) -> i64) -> Answer<'static> {
+    fn left(&mut self, key: &[u8], count: fn(Duration) -> u128) -> Answer<'static> {
         let now = self.now;
-        Answer::Number(self.find(key).map_or(-2, |entry| entry.deadline.map_or(-1, |deadline| count(deadline - now))))
+        let left = self.find(key).map(|entry| entry.deadline.map(|deadline| count(deadline - now)));
+        Answer::Number(left.map_or(-2, |left| left.map_or(-1, |left| left as i64)))
     }
 
     /// Removes what is due, so much in one turn that nobody waits for long.
@@ -567,18 +598,13 @@ impl Server {
     }
 
     /// Subscribes to the channels that the words name, or unsubscribes from them.
-    fn subscribe(
-        &mut self,
-        socket: &AsyncSocket,
-        channels: &mut BTreeSet<Rc<[u8]>>,
-        words: &[&[u8]],
-        answers: &mut Answers,
-    ) -> Result<Answer<'static>, Refusal> {
+    fn subscribe(&mut self, session: &mut Session, words: &[&[u8]], answers: &mut Answers) -> Outcome<'static> {
+        let Session { socket, channels } = session;
         for name in &words[1..] {
-            if words[0] == b"subscribe" {
-                channels.insert((*name).into());
+            if words[0] == b"subscribe" && channels.insert((*name).into()) {
+                self.memory += name.len() + OVERHEAD;
                 self.channels.entry((*name).into()).or_default().insert(socket.id(), socket.clone());
-            } else if channels.remove(*name) {
+            } else if words[0] == b"unsubscribe" && channels.remove(*name) {
                 self.leave(socket, name);
             }
             answers.line(b'*', 3);
@@ -591,6 +617,7 @@ impl Server {
 
     fn leave(&mut self, socket: &AsyncSocket, name: &[u8]) {
         let Some(subscribers) = self.channels.get_mut(name) else { return };
+        self.memory -= name.len() + OVERHEAD;
         subscribers.remove(&socket.id());
         if subscribers.is_empty() {
             self.channels.remove(name);
@@ -619,27 +646,26 @@ fn unknown(words: &[&[u8]]) -> Refusal {
     format!("ERR unknown command '{name}', with args beginning with: {others}").into()
 }
 
-fn command_line() -> Result<String, lexopt::Error> {
-    use lexopt::prelude::*;
+fn command_line() -> Result<(String, Option<(PathBuf, PathBuf)>), lexopt::Error> {
     let (mut address, mut certificates, mut key) = (None, None, None);
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next()? {
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
         match argument {
-            Short('h') | Long("help") => {
+            Arg::Short('h') | Arg::Long("help") => {
                 println!("{USAGE}");
                 process::exit(0);
             }
-            Long("tls-cert") => certificates = Some(parser.value()?.string()?),
-            Long("tls-key") => key = Some(parser.value()?.string()?),
-            Value(value) if address.is_none() => address = Some(value.string()?),
-            other => return Err(other.unexpected()),
+            Arg::Long("tls-cert") => certificates = Some(PathBuf::from(arguments.value()?)),
+            Arg::Long("tls-key") => key = Some(PathBuf::from(arguments.value()?)),
+            Arg::Value(value) if address.is_none() => address = Some(value.string()?),
+            _ => return Err(argument.unexpected()),
         }
     }
-    let address = address.unwrap_or("127.0.0.1:7000".to_owned());
-    if !address.contains([':', '/']) {
-        return Err(format!("expected HOST:PORT, got {address}").into());
-    } else if certificates.is_some() != key.is_some() {
-        return Err("--tls-cert and --tls-key go together".into());
+    let address = address.unwrap_or("127.0.0.1:6379".to_owned());
+    match (certificates, key) {
+        _ if !address.contains([':', '/']) => Err(format!("expected HOST:PORT, got {address}").into()),
+        (Some(certificates), Some(key)) => Ok((address, Some((certificates, key)))),
+        (None, None) => Ok((address, None)),
+        _ => Err("--tls-cert and --tls-key belong together".into()),
     }
-    Ok(address)
 }

@@ -1,8 +1,10 @@
 //! A chat for browsers: serves its page, and speaks WebSocket with it. What one says, all others hear.
 //!
 //! ```sh
-//! cargo run --package selectio-programs --example websocket -- 127.0.0.1:7000   # or with --target wasm32-wasip1, -wasip2
-//! chromium http://127.0.0.1:7000/      # several times
+//! cargo run --example websocket -- 127.0.0.1:7000               # native
+//! selectio run --tcplisten 127.0.0.1:7000 websocket.wasm        # as a guest of wasm32-wasip1
+//! selectio run --inherit-network websocket.wasm 127.0.0.1:7000  # as a guest of wasm32-wasip2
+//! chromium http://127.0.0.1:7000/                               # several times
 //! ```
 //!
 //! Pages of other sites may connect too: the header `Origin` is not checked, for there is nothing here to protect.
@@ -10,11 +12,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::process::exit;
 use std::rc::Rc;
 use std::time::Duration;
 
-use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError};
+use lexopt::{Arg, ValueExt};
+use selectio::{AsyncSocket, Delegate, Dispatcher, Id, MainError, tls};
 use tungstenite::handshake::server;
 use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame};
@@ -67,13 +72,15 @@ type Room = Rc<RefCell<BTreeMap<Id, (AsyncSocket, Option<Stream>)>>>;
 type Stream = Rc<RefCell<WebSocket<AsyncSocket>>>;
 
 fn main() -> Result<(), MainError> {
-    let (address, timeout) = command_line().unwrap_or_else(|problem| {
+    let Options { address, timeout, tls: files } = command_line().unwrap_or_else(|problem| {
         eprintln!("websocket: {problem}; see --help");
         exit(2);
     });
     let dispatcher = Dispatcher::builder().registered_max(CLIENTS_MAX).build()?;
     let listener = AsyncSocket::listener(&address)?;
-    // TLS: here
+    if let Some((certificates, key)) = files {
+        listener.set_tls(tls::server_config(certificates, key)?)?;
+    }
     println!("websocket: listening on {listener}");
     let room = Room::default();
     if let Ok(signals) = Delegate::signals() {
@@ -261,30 +268,36 @@ fn say_goodbye(room: &Room, dispatcher: &Dispatcher) {
     }
 }
 
-fn command_line() -> Result<(String, Duration), lexopt::Error> {
-    use lexopt::prelude::*;
-    let (mut address, mut timeout, mut certificates, mut key) = (None, 30, None, None);
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next()? {
+struct Options {
+    address: String,
+    timeout: Duration,
+    tls: Option<(PathBuf, PathBuf)>,
+}
+
+fn command_line() -> Result<Options, lexopt::Error> {
+    let (mut address, mut seconds, mut certificates, mut key) = (None, 30, None, None);
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
         match argument {
-            Short('h') | Long("help") => {
+            Arg::Short('h') | Arg::Long("help") => {
                 println!("{USAGE}");
                 exit(0);
             }
-            Long("timeout") => timeout = parser.value()?.parse()?,
-            Long("tls-cert") => certificates = Some(parser.value()?.string()?),
-            Long("tls-key") => key = Some(parser.value()?.string()?),
-            Value(value) if address.is_none() => address = Some(value.string()?),
-            other => return Err(other.unexpected()),
+            Arg::Long("timeout") => seconds = arguments.value()?.parse::<NonZeroU32>()?.get(),
+            Arg::Long("tls-cert") => certificates = Some(PathBuf::from(arguments.value()?)),
+            Arg::Long("tls-key") => key = Some(PathBuf::from(arguments.value()?)),
+            Arg::Value(value) if address.is_none() => address = Some(value.string()?),
+            _ => return Err(argument.unexpected()),
         }
     }
     let address = address.unwrap_or("127.0.0.1:7000".to_owned());
     if !address.contains([':', '/']) {
         return Err(format!("expected HOST:PORT, got {address}").into());
-    } else if certificates.is_some() != key.is_some() {
-        return Err("--tls-cert and --tls-key go together".into());
-    } else if timeout == 0 {
-        return Err("expected one second at least as --timeout".into());
     }
-    Ok((address, Duration::from_secs(timeout)))
+    let tls = match (certificates, key) {
+        (None, None) => None,
+        (Some(certificates), Some(key)) => Some((certificates, key)),
+        _ => return Err("--tls-cert and --tls-key belong together".into()),
+    };
+    Ok(Options { address, timeout: Duration::from_secs(seconds.into()), tls })
 }

@@ -2,7 +2,7 @@
 //!
 //! A kernel that closes a connection on which received bytes were not read, or on which more arrive later,
 //! resets it, and what the peer has not received yet is gone (RFC 1122, 4.2.2.13). So a socket that is to
-//! close after its last bytes reads on and drops what it reads.
+//! close after its last bytes reads on and drops what it reads: not for ever, for a peer may never stop.
 
 use std::io;
 use std::time::Duration;
@@ -27,6 +27,11 @@ const LINGER_TIME: Duration = Duration::from_secs(5);
 
 /// How often what arrives is dropped in one turn.
 const DISCARD_COUNT_MAX: usize = 4;
+
+/// How much is dropped in all. What a peer has on its way when it hears of the end mostly fits into that, as does the body
+/// of a request that was answered early, which servers commonly limit to as much. A peer that sends more doesn't listen:
+/// to drop that as fast as it comes would cost the others, for as long as this socket has to close.
+const DISCARDED_MAX: usize = 1 << 20;
 
 /// # Closing
 impl AsyncSocket {
@@ -85,6 +90,10 @@ impl AsyncSocket {
     /// within 60 seconds of this call, or the time that [`set_close_timeout`](AsyncSocket::set_close_timeout) gave it,
     /// loses the rest: the socket's `handle_error` gets `TimedOut`. A guest can't know what the host's kernel still
     /// holds, so there the five seconds are those 60 as well.
+    ///
+    /// Of what the peer sends meanwhile 1 MiB is dropped. From then on nothing is read any more, so that TCP makes the
+    /// peer wait; the socket closes as soon as it is known that nothing of its own waits, or else when its time is over,
+    /// and the peer sees a reset. So whoever sends more than that has to read while it sends.
     ///
     /// # Errors
     /// As for [`close`](AsyncSocket::close).
@@ -146,7 +155,7 @@ impl AsyncSocket {
 
     /// Everything has left for the kernel: tells the peer so, and waits for it to be done as well.
     pub(super) fn linger(&self) -> io::Result<()> {
-        if self.inner.read.get() != ReadSide::Discarding {
+        if self.has_ended() {
             return self.close();
         }
         if self.shut_down_now(Shutdown::Write).is_err() {
@@ -182,8 +191,9 @@ impl AsyncSocket {
                     self.fail(error, dispatcher);
                     return true;
                 }
-                Ok(_) if !(self.has_ended() && has_all_left) => {}
-                // The peer is done as well, or has reset a connection on which nothing is left to say.
+                Ok(_) if !(has_all_left && (self.has_ended() || self.is_known_to_listen_no_more())) => {}
+                // The peer is done as well, or has reset a connection on which nothing is left to say, or doesn't
+                // listen to what it was told.
                 _ => {
                     self.give_up();
                     return true;
@@ -191,6 +201,11 @@ impl AsyncSocket {
             }
         }
         ready.writable && self.flush_waiting(dispatcher)
+    }
+
+    /// Whether a peer that has taken everything sends on and on.
+    fn is_known_to_listen_no_more(&self) -> bool {
+        self.inner.read.get() == ReadSide::Ignoring && self.unsent() == Some(0)
     }
 
     /// The time to take what was sent, or to close, is over.
@@ -222,7 +237,7 @@ impl AsyncSocket {
         self.inner.close_deadline.get().saturating_sub(self.inner.descriptor.platform().now())
     }
 
-    /// Drops what has arrived, and says how many bytes that was.
+    /// Drops what has arrived, and says how many bytes that was. Once it was enough in all, the rest stays where it is.
     fn discard_received(&self) -> io::Result<usize> {
         if self.is_shaking_hands() {
             // What was sent can't leave before that is done.
@@ -248,6 +263,11 @@ impl AsyncSocket {
             }
         }
         give_receive_buffer(buffer);
+        let discarded_in_all = self.inner.discarded.get() + discarded;
+        self.inner.discarded.set(discarded_in_all);
+        if discarded_in_all >= DISCARDED_MAX && self.inner.read.get() == ReadSide::Discarding {
+            self.inner.read.set(ReadSide::Ignoring);
+        }
         result.map(|()| discarded)
     }
 

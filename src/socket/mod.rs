@@ -170,6 +170,8 @@ pub(crate) struct Inner {
     close_time: Cell<Duration>,
     /// When the time is over that a peer has to take everything, once the socket is to close.
     close_deadline: Cell<Duration>,
+    /// How many bytes were dropped since.
+    discarded: Cell<usize>,
 }
 
 impl Drop for Inner {
@@ -215,6 +217,7 @@ impl AsyncSocket {
             handshake_time: Cell::new(encrypted::HANDSHAKE_TIME),
             close_time: Cell::new(finish::CLOSE_TIME),
             close_deadline: Cell::default(),
+            discarded: Cell::default(),
             high_water_mark: Cell::new(transmit::HIGH_WATER_MARK),
             low_water_mark: Cell::new(transmit::LOW_WATER_MARK),
             is_in_turn: Cell::default(),

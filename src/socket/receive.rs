@@ -282,7 +282,7 @@ impl AsyncSocket {
 
     /// Whether the program gets nothing more from the kernel: the stream has ended, or the socket is to close.
     fn reads_no_more(&self) -> bool {
-        self.has_ended() || self.inner.read.get() == ReadSide::Discarding
+        self.has_ended() || matches!(self.inner.read.get(), ReadSide::Discarding | ReadSide::Ignoring)
     }
 
     /// Whether the kernel has nothing, and an event will tell when it has: then it need not be asked. A socket that

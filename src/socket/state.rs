@@ -18,6 +18,8 @@ pub(super) enum ReadSide {
     Told,
     /// The socket is to close: what arrives is dropped.
     Discarding,
+    /// The socket is to close, and enough was dropped: what arrives stays in the kernel, and TCP makes the peer wait.
+    Ignoring,
 }
 
 /// The sending direction of a connection.
@@ -125,7 +127,7 @@ impl State {
     fn watch_connected(&self) -> Interest {
         let read = match self.read {
             ReadSide::Open | ReadSide::Drained => self.is_reading() || self.is_shaking_hands,
-            ReadSide::Ended | ReadSide::Told => false,
+            ReadSide::Ended | ReadSide::Told | ReadSide::Ignoring => false,
             ReadSide::Discarding => true,
         };
         Interest { read, write: self.is_send_blocked || self.is_writing() }
@@ -153,8 +155,8 @@ mod tests {
         SocketStatus::UdpBound,
         SocketStatus::Closed,
     ];
-    const READ_SIDES: [ReadSide; 5] =
-        [ReadSide::Open, ReadSide::Drained, ReadSide::Ended, ReadSide::Told, ReadSide::Discarding];
+    const READ_SIDES: [ReadSide; 6] =
+        [ReadSide::Open, ReadSide::Drained, ReadSide::Ended, ReadSide::Told, ReadSide::Discarding, ReadSide::Ignoring];
     const WRITE_SIDES: [WriteSide; 5] =
         [WriteSide::Open, WriteSide::ShutAfterFlush, WriteSide::Shut, WriteSide::CloseAfterFlush, WriteSide::Lingering];
 
@@ -208,7 +210,7 @@ mod tests {
                 let held = streaming && !state.has_close_handler;
                 (false, sending, untold || !(state.is_paused || closing || held))
             }
-            (_, ReadSide::Told) => (false, sending, untold || (reading && state.has_unread)),
+            (_, ReadSide::Told | ReadSide::Ignoring) => (false, sending, untold || (reading && state.has_unread)),
             (_, ReadSide::Discarding) => (true, sending, untold || (reading && state.has_unread)),
         };
         Wants { watch: Interest { read, write }, deliver_now }
@@ -221,7 +223,7 @@ mod tests {
             assert_eq!(state.wants(), by_the_table(&state), "{state:?}");
             count += 1;
         });
-        assert_eq!(count, (6 * 5 * 5) << BITS);
+        assert_eq!(count, (6 * 6 * 5) << BITS);
     }
 
     #[test]
@@ -242,8 +244,8 @@ mod tests {
             if state.write.is_closing() && !state.has_error {
                 assert!(!wants.deliver_now, "{state:?}");
             }
-            // The end of a stream stays readable for ever.
-            let is_over = matches!(state.read, ReadSide::Ended | ReadSide::Told);
+            // The end of a stream stays readable for ever, and so does what is not to be read.
+            let is_over = matches!(state.read, ReadSide::Ended | ReadSide::Told | ReadSide::Ignoring);
             if is_over && state.status != SocketStatus::Listening {
                 assert!(!wants.watch.read, "{state:?}");
             }

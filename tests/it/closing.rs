@@ -368,3 +368,39 @@ fn an_error_that_came_before_the_close_is_told_and_closes_at_once_where_nobody_c
         assert!(told.iter().all(|error| error.starts_with("send: ")), "{told:?}");
     }
 }
+
+#[test]
+fn a_peer_that_sends_more_than_is_dropped_and_then_reads_still_gets_everything() {
+    let world = World::new();
+    let (socket, client) = world.connect_paused();
+    world.dispatcher.register(&socket).expect("it is open");
+    let log = Log::new();
+    let noted = log.clone();
+    socket.set_handle_error(move |_, _, error| noted.note(error.to_string()));
+    // A guest can't know when a peer that is not read from any more has everything.
+    socket.set_close_timeout(A_WHILE * 20);
+    socket.send(pattern()).expect("it fits the buffer");
+    socket.close_after_flush().expect("it is open");
+    client.burst(20_000_000, 3);
+    world.poll_a_while();
+    client.resume();
+    world.poll_until("everything arrives", || client.received().length == LENGTH);
+    assert_eq!(client.received().checksum, pattern_checksum(LENGTH, 6));
+    world.poll_until("it is closed", || socket.is_closed());
+    assert_eq!(log.events(), [""; 0], "nothing was lost");
+    assert!(world.dispatcher.is_empty());
+}
+
+#[test]
+fn a_peer_that_never_stops_sending_is_dropped() {
+    let world = World::new();
+    let (socket, client) = world.connect();
+    world.dispatcher.register(&socket).expect("it is open");
+    client.burst(40_000_000, 3);
+    world.wait_for_arrival();
+    socket.set_close_timeout(A_WHILE * 3);
+    socket.close_after_flush().expect("it is open");
+    world.poll_until("it is closed", || socket.is_closed());
+    assert!(world.dispatcher.is_empty());
+    client.close();
+}

@@ -6,9 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod dns;
+mod graceful;
 mod http;
 mod hyper;
+mod irc_client;
 mod proxy;
+mod redis;
+mod tls;
+mod websocket;
 
 use std::time::Duration;
 

@@ -20,6 +20,7 @@ in_every_world!(
     curl_loads_a_page_through_it,
     each_side_may_end_first_and_still_receives,
     a_reset_of_one_side_ends_the_other_and_nobody_else,
+    a_target_that_never_stops_sending_is_soon_kept_waiting_when_its_client_is_reset,
     a_wrong_call_is_answered_in_one_line,
 );
 
@@ -263,6 +264,26 @@ fn a_reset_of_one_side_ends_the_other_and_nobody_else(world: World) {
     pass_on(&mut bystander, &mut its_target, "unharmed");
     pass_on(&mut its_target, &mut bystander, "indeed");
     assert!(!process.all_output().contains("panicked"), "{}", process.all_output());
+}
+
+fn a_target_that_never_stops_sending_is_soon_kept_waiting_when_its_client_is_reset(world: World) {
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let (_process, address) = start(world, upstream.local_addr().expect("it is bound"));
+    let (client, mut other) = connect(address, &upstream);
+    // It takes nothing, so the proxy takes no more either.
+    other.set_write_timeout(Some(Duration::from_secs(2))).expect("a stream");
+    let sent = |other: &mut TcpStream| {
+        let mut sent = 0;
+        while let Ok(length @ 1..) = other.write(&[b'x'; 64 * 1024]) {
+            sent += length;
+            assert!(sent < 100_000_000, "everything is read");
+        }
+        sent
+    };
+    assert!(sent(&mut other) > 0);
+    reset(client);
+    // What the kernels' buffers hold, and what is dropped.
+    assert!(sent(&mut other) < 32 << 20);
 }
 
 fn a_target_that_refuses_costs_that_client_only(world: World) {

@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use selectio::AsyncSocket;
-use selectio::sim::Client;
+use selectio::sim::{Client, ClientState};
 
 use crate::rare_states::{MS, Scene, sleep};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Much more than is read from a peer while its connection is to close.
+const FLOOD: usize = 20 << 20;
+/// What is read from it at most: the limit, and what one turn reads.
+const DROPPED_MAX: usize = (1 << 20) + 4 * 64 * 1024;
 
 impl Scene {
     /// A socket that has sent everything and waits for a peer that still sends.
@@ -28,6 +33,14 @@ impl Scene {
         self.note_errors_of(&socket);
         socket.close_after_flush().expect("it is open");
         (socket, client)
+    }
+
+    /// How many bytes were received since the trace was begun.
+    fn received_bytes(&self) -> usize {
+        let trace = self.network.trace();
+        let words: Vec<Vec<&str>> = trace.iter().map(|line| line.split_whitespace().collect()).collect();
+        let received = words.windows(2).filter(|calls| calls[0][1] == "recv" && calls[1].get(2) == Some(&"bytes"));
+        received.filter_map(|calls| calls[1][1].parse::<usize>().ok()).sum()
     }
 
     /// How long it takes until the socket is closed.
@@ -108,4 +121,45 @@ fn room_for_more_bytes_is_no_reason_to_receive() {
         |name: &str| scene.network.trace().iter().filter(|line| line.split_whitespace().nth(1) == Some(name)).count();
     assert!(calls("send") > 1, "it was flushed bit by bit");
     assert_eq!(calls("recv"), 0, "the peer has sent nothing");
+}
+
+#[test]
+fn a_peer_that_has_everything_and_sends_on_and_on_is_soon_hung_up_on() {
+    let scene = Scene::new();
+    let (socket, client) = scene.connect_lingering();
+    scene.network.keep_trace(100_000);
+    client.send(vec![b'x'; FLOOD]);
+    assert!(scene.time_until_closed(&socket) < SECOND);
+    let dropped = scene.received_bytes();
+    assert!((1 << 20..=DROPPED_MAX).contains(&dropped), "{dropped} bytes");
+    sleep(SECOND);
+    assert_eq!((client.state(), scene.log.events()), (ClientState::Reset, vec![]));
+}
+
+#[test]
+fn a_peer_that_takes_nothing_and_sends_on_and_on_is_kept_waiting_until_its_time_is_over() {
+    let scene = Scene::new();
+    let (socket, client) = scene.connect_flushing();
+    scene.network.keep_trace(100_000);
+    client.send(vec![b'x'; FLOOD]);
+    let time = scene.time_until_closed(&socket);
+    assert!(time > 59 * SECOND && time <= 60 * SECOND, "{time:?} of a minute");
+    let dropped = scene.received_bytes();
+    assert!((1 << 20..=DROPPED_MAX).contains(&dropped), "{dropped} bytes");
+    let calls = scene.network.trace().len();
+    assert!(calls < 500, "{calls} calls, most of which are about what was dropped");
+    assert_eq!(scene.log.len(), 1, "{:?}", scene.log.events());
+}
+
+#[test]
+fn a_peer_that_sends_on_and_on_and_then_reads_gets_everything() {
+    let scene = Scene::new();
+    let (socket, client) = scene.connect_flushing();
+    client.send(vec![b'x'; FLOOD]);
+    scene.poll(10 * SECOND);
+    assert!(!socket.is_closed(), "it has not taken everything");
+    client.resume();
+    let time = scene.time_until_closed(&socket);
+    assert!(time <= 6 * SECOND, "{time:?}");
+    assert_eq!((client.take_received().len(), scene.log.events()), (crate::rare_states::MUCH, vec![]));
 }

@@ -21,8 +21,8 @@ const fn client(command: &'static str, package: &'static str) -> KnownClient {
 const CURL: KnownClient = client("curl", "curl");
 const OPENSSL: KnownClient = client("openssl", "openssl");
 
-/// The example programs, and the clients that their tests need.
-pub const CLIENTS: [(&str, &[KnownClient]); 8] = [
+/// The example programs, and `tls` for all of them, with the clients that their tests need.
+pub const CLIENTS: [(&str, &[KnownClient]); 9] = [
     ("dns", &[client("dig", "dnsutils")]),
     ("graceful", &[]),
     ("http", &[CURL, OPENSSL, client("ab", "apache2-utils")]),
@@ -30,6 +30,7 @@ pub const CLIENTS: [(&str, &[KnownClient]); 8] = [
     ("irc_client", &[client("ngircd", "ngircd")]),
     ("proxy", &[CURL, OPENSSL]),
     ("redis", &[client("redis-cli", "redis-tools"), client("redis-benchmark", "redis-tools")]),
+    ("tls", &[OPENSSL]),
     ("websocket", &[client("chromium", "chromium"), client("chromedriver", "chromium-driver")]),
 ];
 
