@@ -10,6 +10,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::env;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -40,12 +41,11 @@ const CHUNK_LINE_LENGTH_MAX: usize = 1024;
 const BODY_LENGTH_MAX: u64 = 10_000_000_000;
 /// How much is received, or read of a file, at a time.
 const PIECE_LENGTH: usize = 64 * 1024;
-/// How many links a path may lead over.
-const LINKS_MAX: usize = 40;
+/// How long a client may take its last bytes when the server ends: less than the ten seconds that `selectio run` gives.
+const ENDING_TIME: Duration = Duration::from_secs(8);
 
 const BAD_REQUEST: &str = "400 Bad Request";
 const NOT_FOUND: &str = "404 Not Found";
-const METHOD_NOT_ALLOWED: &str = "405 Method Not Allowed";
 const TOO_LARGE: &str = "413 Content Too Large";
 
 #[derive(Default)]
@@ -63,13 +63,14 @@ struct Connection {
     client: AsyncSocket,
     /// What has arrived and was not taken: the beginning of something, or requests that have to wait.
     pending: Vec<u8>,
-    /// The request under way: its body, and its answer when that is a file; which may have no body; what is next.
+    /// Of the request under way: the body that comes, the file that goes, whether the answer is a head alone, and
+    /// whether another request may follow.
     body: Option<Body>,
     file: Option<io::Take<File>>,
     is_head: bool,
     keeps_alive: bool,
+    /// Nothing is served any more; or not until the client has taken what it got.
     is_over: bool,
-    /// The client has to take what it got before anything else is done.
     is_held: bool,
 }
 
@@ -90,7 +91,7 @@ enum Next {
     End,
 }
 
-/// An error that ends the connection, after an answer with this status.
+/// An error that ends the connection, with this status as the last answer.
 fn refusal(status: &'static str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, status)
 }
@@ -167,10 +168,11 @@ impl Connection {
         let mut used = 0;
         while used < bytes.len() && !self.is_over && self.file.is_none() && !self.client.is_send_buffer_full() {
             let rest = &bytes[used..];
-            used += match if self.body.is_some() { self.take_of_body(rest)? } else { self.take_head(rest)? } {
-                0 => break,
-                taken => taken,
-            };
+            let taken = if self.body.is_some() { self.take_of_body(rest)? } else { self.take_head(rest)? };
+            if taken == 0 {
+                break;
+            }
+            used += taken;
         }
         Ok(used)
     }
@@ -189,12 +191,12 @@ impl Connection {
             Err(_) => Err(refusal(BAD_REQUEST)),
         }?;
         let (method, target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
-        let path =
-            target.strip_prefix("http://").map_or(target, |rest| rest.find('/').map_or("/", |index| &rest[index..]));
+        let path = target.strip_prefix("http://").map_or(target, |rest| rest.find('/').map_or("/", |at| &rest[at..]));
         let path = path.split('?').next().unwrap_or_default();
-        let (is_old, hosts) = (request.version == Some(0), items(&request, "Host").count());
-        let is_strange = items(&request, "Host").any(|host| host.iter().any(|byte| b" \t/@\\".contains(byte)));
-        if hosts > 1 || (hosts == 0 && !is_old) || is_strange || !(path.starts_with('/') || path == "*") {
+        let (is_old, hosts) = (request.version == Some(0), items(&request, "Host"));
+        let is_strange = hosts.clone().any(|host| host.iter().any(|byte| b" \t/@\\".contains(byte)));
+        let is_complete = hosts.clone().count() == 1 || (is_old && hosts.count() == 0);
+        if is_strange || !is_complete || !(path.starts_with('/') || path == "*") {
             return Err(refusal(BAD_REQUEST));
         }
         let mut body = Body::of(&request)?;
@@ -202,31 +204,28 @@ impl Connection {
         if expects && !has(&request, "Expect", "100-continue") {
             return Err(refusal("417 Expectation Failed"));
         }
+        let stays = !has(&request, "Connection", "close") && (!is_old || has(&request, "Connection", "keep-alive"));
+        let allowed = if matches!(path, "/upload" | "/echo") { "POST, PUT" } else { "GET, HEAD" };
+        let takes_body = matches!(method, "POST" | "PUT") && allowed == "POST, PUT";
+        // After a body that nobody takes the connection ends.
+        self.keeps_alive = stays && (takes_body || body.is_complete());
         self.is_head = method == "HEAD";
-        self.keeps_alive =
-            !has(&request, "Connection", "close") && (!is_old || has(&request, "Connection", "keep-alive"));
-        if let ("POST" | "PUT", "/upload" | "/echo") = (method, path) {
-            if expects && !body.is_complete() {
-                self.client.send("HTTP/1.1 100 Continue\r\n\r\n")?;
+        match method {
+            _ if takes_body => {
+                if expects && !body.is_complete() {
+                    self.client.send("HTTP/1.1 100 Continue\r\n\r\n")?;
+                }
+                match body.next {
+                    _ if path == "/upload" => body.checksum = Some(Sha256::new()),
+                    Next::End => self.send_head("200 OK", format_args!("Content-Length: {}\r\n", body.left))?,
+                    _ => self.send_head("200 OK", "Transfer-Encoding: chunked\r\n")?,
+                }
+                self.body = Some(body);
+                self.take_of_body(&[])?;
             }
-            match body.next {
-                _ if path == "/upload" => body.checksum = Some(Sha256::new()),
-                Next::End => self.send_head("200 OK", format_args!("Content-Length: {}\r\n", body.left))?,
-                _ => self.send_head("200 OK", "Transfer-Encoding: chunked\r\n")?,
-            }
-            self.body = Some(body);
-            self.take_of_body(&[])?;
-            return Ok(taken);
-        }
-        // After a body that nobody wants the connection ends.
-        self.keeps_alive &= body.is_complete();
-        match (method, path) {
-            ("GET" | "HEAD" | "DELETE" | "PATCH", "/upload" | "/echo") => {
-                self.answer(METHOD_NOT_ALLOWED, "Allow: POST, PUT\r\n", "")?
-            }
-            ("GET" | "HEAD", _) => self.get(path)?,
-            ("POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS" | "TRACE" | "CONNECT", _) => {
-                self.answer(METHOD_NOT_ALLOWED, "Allow: GET, HEAD\r\n", "")?;
+            "GET" | "HEAD" if allowed == "GET, HEAD" => self.get(path)?,
+            "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS" | "TRACE" | "CONNECT" => {
+                self.answer("405 Method Not Allowed", format_args!("Allow: {allowed}\r\n"), "")?;
             }
             _ => self.answer("501 Not Implemented", "", "")?,
         }
@@ -239,14 +238,10 @@ impl Connection {
         if body.checksum.is_none() {
             self.client.send(&bytes[..taken])?;
         }
-        if body.is_complete() {
-            let (length, checksum) = (body.length, body.checksum.take());
-            self.body = None;
-            match checksum {
+        if let Some(body) = self.body.take_if(|body| body.is_complete()) {
+            match body.checksum.map(Sha256::finalize) {
                 None => self.end_answer()?,
-                Some(checksum) => {
-                    self.answer("200 OK", "", &format!("{length} bytes, SHA-256 {:x}", checksum.finalize()))?
-                }
+                Some(checksum) => self.answer("200 OK", "", &format!("{} bytes, SHA-256 {checksum:x}", body.length))?,
             }
         }
         Ok(taken)
@@ -261,13 +256,10 @@ impl Connection {
         };
         let found = found.unwrap_or_default();
         if found.is_dir() {
-            return self.answer(
-                "301 Moved Permanently",
-                format_args!("Location: /{}/\r\n", path.trim_matches('/')),
-                "",
-            );
+            let location = format!("Location: /{}/\r\n", path.trim_matches('/'));
+            return self.answer("301 Moved Permanently", location, "");
         }
-        // Of anything but a file it isn't known how long opening it takes.
+        // To open anything else, such as a pipe, may take for ever.
         let Some(file) = found.is_file().then(|| File::open(&found).ok()).flatten() else {
             return self.answer(NOT_FOUND, "", "");
         };
@@ -312,61 +304,38 @@ impl Connection {
         self.end_answer()
     }
 
-    /// Answers that the request, or what comes in its place, can't be served.
+    /// Answers that what has come can't be served, unless another answer has begun.
     fn refuse(&mut self, status: &str) -> io::Result<()> {
         let has_begun = self.body.take().is_some_and(|body| body.checksum.is_none());
-        self.keeps_alive = false;
-        if has_begun || self.is_held { self.client.close() } else { self.answer(status, "", "") }
+        (self.is_head, self.keeps_alive) = (false, false);
+        if has_begun { self.client.close() } else { self.answer(status, "", "") }
     }
 
-    /// Nothing has come for so long, or the server is to end.
-    fn end(&mut self, is_late: bool) -> io::Result<()> {
-        let is_idle = self.pending.is_empty() && self.body.is_none() && self.file.is_none();
-        match is_late {
-            _ if is_idle => self.client.close_after_flush(),
-            true => self.refuse("408 Request Timeout"),
-            false => Ok(()),
+    fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.body.is_none() && self.file.is_none()
+    }
+
+    fn time_is_over(&mut self) -> io::Result<()> {
+        match (self.is_idle(), self.is_held) {
+            (true, _) => self.client.close_after_flush(),
+            (false, true) => self.client.close(),
+            (false, false) => self.refuse("408 Request Timeout"),
         }
     }
 }
 
-/// The folder, as links in it may name it.
-fn folder(path: PathBuf) -> io::Result<PathBuf> {
-    let checked =
-        path.metadata().and_then(|it| if it.is_dir() { Ok(()) } else { Err(ErrorKind::NotADirectory.into()) });
-    checked.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-    Ok(path.canonicalize().unwrap_or(path))
+/// Makes the root the current folder: a guest sees nothing above it, and can follow paths only from there.
+fn enter(root: PathBuf) -> io::Result<PathBuf> {
+    let entered = env::set_current_dir(&root).and_then(|()| env::current_dir());
+    entered.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", root.display())))
 }
 
-/// The file or folder of this path below the root. Links count as far as they stay there, so they are followed one by
-/// one; a guest couldn't have it done, as it sees nothing above its root.
+/// The file or folder of this path, with all links followed, unless that is outside of the root.
 fn find(root: &Path, path: &str) -> Option<PathBuf> {
     let path = percent_decode_str(path.trim_start_matches('/')).decode_utf8().ok()?;
-    let (mut found, mut rest, mut links) = (root.to_owned(), PathBuf::from(&*path), 0);
-    loop {
-        let mut parts = rest.components();
-        rest = match parts.next() {
-            None => return Some(found),
-            Some(Component::Normal(part)) => match found.join(part).read_link() {
-                Ok(_) if links == LINKS_MAX => return None,
-                Ok(target) => {
-                    links += 1;
-                    found = if target.has_root() { root.to_owned() } else { found };
-                    target.strip_prefix(root).unwrap_or(&target).join(parts)
-                }
-                Err(_) => {
-                    found.push(part);
-                    parts.as_path().to_owned()
-                }
-            },
-            Some(Component::CurDir) => parts.as_path().to_owned(),
-            Some(Component::ParentDir) if found != root => {
-                found.pop();
-                parts.as_path().to_owned()
-            }
-            Some(_) => return None,
-        };
-    }
+    let is_below = Path::new(&*path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let found = if is_below { Path::new(&*path).canonicalize().ok()? } else { return None };
+    found.starts_with(root).then_some(found)
 }
 
 /// Serves what has come, as far as the client takes its answers, and the rest when it has taken them.
@@ -375,18 +344,21 @@ fn go_on(connection: &Rc<RefCell<Connection>>, timer: Timer, dispatcher: &Dispat
     let (server, client) = (it.server.clone(), it.client.clone());
     let mut received = server.received.borrow_mut();
     let length = if it.is_held { 0 } else { client.recv(&mut received)?.unwrap_or(0) };
+    let mut bytes = &received[..length];
     let mut pending = mem::take(&mut it.pending);
     let is_new = pending.is_empty();
-    pending.extend(received[..if is_new { 0 } else { length }].iter());
-    let bytes = if is_new { &received[..length] } else { &pending[..] };
+    if !is_new {
+        pending.extend(bytes);
+        bytes = &pending;
+    }
     let taken = it.take(bytes).or_else(|error| match error.kind() {
         ErrorKind::InvalidData => it.refuse(&error.to_string()).map(|()| 0),
         _ => Err(error),
     })?;
     it.pending = bytes[taken..].to_vec();
-    let was_file = it.file.is_some();
+    let has_file = it.file.is_some();
     it.send_piece_of_file()?;
-    let is_held = it.file.is_some() || client.is_send_buffer_full() || (was_file && !it.pending.is_empty());
+    let is_held = it.file.is_some() || client.is_send_buffer_full() || (has_file && !it.pending.is_empty());
     if taken > 0 || is_new || it.is_held {
         dispatcher.restart(timer, server.timeout * if is_held { 4 } else { 1 });
     }
@@ -403,39 +375,35 @@ fn go_on(connection: &Rc<RefCell<Connection>>, timer: Timer, dispatcher: &Dispat
 }
 
 fn serve(server: &Rc<Server>, client: AsyncSocket, dispatcher: &Dispatcher) -> io::Result<()> {
-    let (it, id) = (client.clone(), client.id());
-    let connection = Rc::new(RefCell::new(Connection {
-        server: server.clone(),
-        client,
-        pending: Vec::new(),
-        body: None,
-        file: None,
-        is_head: false,
-        keeps_alive: true,
-        is_over: false,
-        is_held: false,
-    }));
-    let server = server.clone();
+    let (server, socket, id, pending) = (server.clone(), client.clone(), client.id(), Vec::new());
+    let (body, file, is_head, keeps_alive, is_over, is_held) = (None, None, false, true, false, false);
+    let it = Connection { server, client, pending, body, file, is_head, keeps_alive, is_over, is_held };
+    let (server, connection) = (it.server.clone(), Rc::new(RefCell::new(it)));
     server.connections.borrow_mut().insert(id, connection.clone());
-    let late = connection.clone();
-    let timer = it.call_after(dispatcher, server.timeout, move |_, _| late.borrow_mut().end(true));
-    it.set_handle_read(move |_, dispatcher| go_on(&connection, timer, dispatcher));
+    let it = connection.clone();
+    let timer = socket.call_after(dispatcher, server.timeout, move |_, _| it.borrow_mut().time_is_over());
+    socket.set_handle_read(move |_, dispatcher| go_on(&connection, timer, dispatcher));
     // What a client does to its connection is no news.
-    it.set_handle_error(|_, _, _| {});
-    it.set_handle_gone(move |_, _| Ok(drop(server.connections.borrow_mut().remove(&id))));
-    dispatcher.register(&it)
+    socket.set_handle_error(|_, _, _| {});
+    socket.set_handle_gone(move |_, _| {
+        server.connections.borrow_mut().remove(&id);
+        Ok(())
+    });
+    dispatcher.register(&socket)
 }
 
 fn main() -> Result<(), MainError> {
-    let Options { address, root, timeout, tls: files } = command_line();
-    let root = root.map(folder).transpose()?;
-    let received = RefCell::new(vec![0; PIECE_LENGTH]);
-    let server = Rc::new(Server { root, timeout, received, ..Server::default() });
+    let (address, root, timeout, tls_files) = command_line(lexopt::Parser::from_env()).unwrap_or_else(|error| {
+        eprintln!("http: {error}; see --help");
+        std::process::exit(2)
+    });
     let dispatcher = Dispatcher::new()?;
     let listener = AsyncSocket::listener(&address)?;
-    if let Some((certificates, key)) = files {
+    if let Some((certificates, key)) = tls_files {
         listener.set_tls(tls::server_config(certificates, key)?)?;
     }
+    let (root, received) = (root.map(enter).transpose()?, RefCell::new(vec![0; PIECE_LENGTH]));
+    let server = Rc::new(Server { root, timeout, received, ..Server::default() });
     println!("http: listening on {listener}");
     let it = server.clone();
     listener.set_handle_accept(move |listener, dispatcher| {
@@ -453,29 +421,22 @@ fn main() -> Result<(), MainError> {
             server.is_ending.set(true);
             let connections = server.connections.take();
             println!("http: ending, {} connections are open; once more ends it now", connections.len());
-            connections.values().try_for_each(|connection| connection.borrow_mut().end(false))
+            for connection in connections.values().map(|it| it.borrow()) {
+                connection.client.set_close_timeout(ENDING_TIME);
+                if connection.is_idle() {
+                    connection.client.close_after_flush()?;
+                }
+            }
+            Ok(())
         });
         dispatcher.register(&signals)?;
     }
     Ok(dispatcher.run()?)
 }
 
-struct Options {
-    address: String,
-    root: Option<PathBuf>,
-    timeout: Duration,
-    /// The files with the certificate and its key.
-    tls: Option<(PathBuf, PathBuf)>,
-}
+type CommandLine = (String, Option<PathBuf>, Duration, Option<(PathBuf, PathBuf)>);
 
-fn command_line() -> Options {
-    parse(lexopt::Parser::from_env()).unwrap_or_else(|error| {
-        eprintln!("http: {error}; see --help");
-        std::process::exit(2)
-    })
-}
-
-fn parse(mut arguments: lexopt::Parser) -> Result<Options, lexopt::Error> {
+fn command_line(mut arguments: lexopt::Parser) -> Result<CommandLine, lexopt::Error> {
     let (mut address, mut root, mut seconds, mut certificate, mut key) = (None, None, 30, None, None);
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -487,8 +448,8 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Options, lexopt::Error> {
             Long("timeout") => seconds = arguments.value()?.parse::<NonZeroU32>()?.get(),
             Long("tls-cert") => certificate = Some(arguments.value()?.into()),
             Long("tls-key") => key = Some(arguments.value()?.into()),
-            Value(value) if address.is_none() && value.to_string_lossy().contains([':', '/']) => {
-                address = Some(value.string()?)
+            Value(text) if address.is_none() && text.to_string_lossy().contains([':', '/']) => {
+                address = Some(text.string()?);
             }
             _ => return Err(argument.unexpected()),
         }
@@ -496,6 +457,6 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Options, lexopt::Error> {
     if certificate.is_some() != key.is_some() {
         return Err("--tls-cert and --tls-key belong together".into());
     }
-    let (address, timeout) = (address.unwrap_or("127.0.0.1:8080".to_owned()), Duration::from_secs(seconds.into()));
-    Ok(Options { address, root, timeout, tls: certificate.zip(key) })
+    let address = address.unwrap_or("127.0.0.1:8080".to_owned());
+    Ok((address, root, Duration::from_secs(seconds.into()), certificate.zip(key)))
 }

@@ -12,6 +12,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind, IoSlice};
 use std::num::NonZeroU32;
@@ -26,6 +27,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::CONTENT_LENGTH;
 use hyper::rt::{self, ReadBufCursor};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -36,7 +38,7 @@ use selectio::{AsyncSocket, Delegate, Dispatcher, MainError, Shutdown, Timer};
 const USAGE: &str = "usage: hyper [HOST:PORT] [--timeout SECONDS]\n
 Serves HTTP/1.1 and, to who begins with its preface, HTTP/2 on HOST:PORT or the path of a Unix socket, 127.0.0.1:8080
 unless given; a preview1 guest listens on the socket that its host passes. GET / answers a short text, GET /bytes/N
-so many zeros, POST /upload how long the body is, POST /echo the body. A connection on which nothing moves for SECONDS,
+so many zeros, POST /echo the body. A connection on which nothing moves for SECONDS,
 60 unless given, is closed; the head of a request of HTTP/1.1 has to come within that time. Ctrl-C ends it when all
 requests that are under way are answered, a second one at once.";
 
@@ -44,9 +46,11 @@ requests that are under way are answered, a second one at once.";
 /// find it here, by their thread.
 struct Executor {
     dispatcher: Dispatcher,
-    tasks: RefCell<HashMap<u64, (Pin<Box<dyn Future<Output = ()>>>, Arc<Task>)>>,
+    tasks: RefCell<HashMap<u64, (BoxedFuture, Arc<Task>)>>,
     task_count: Cell<u64>,
 }
+
+type BoxedFuture = Pin<Box<dyn Future<Output = ()>>>;
 
 thread_local!(static EXECUTOR: OnceCell<Executor> = const { OnceCell::new() });
 
@@ -54,7 +58,17 @@ fn with_executor<T>(call: impl FnOnce(&Executor) -> T) -> T {
     EXECUTOR.with(|executor| call(executor.get().expect("futures are run and woken on the thread of their dispatcher")))
 }
 
-/// What wakes a future: the dispatcher polls it then, once, in the same turn or in the next.
+/// Calls from the dispatcher, after so much time: at once when there is none to wait for.
+fn call_after(delay: Duration, mut call: impl FnMut() + 'static) -> Timer {
+    with_executor(|executor| {
+        executor.dispatcher.call_after(delay, move |_| {
+            call();
+            Ok(())
+        })
+    })
+}
+
+/// What wakes a future: the dispatcher polls it soon, once, however often it is woken until then.
 struct Task {
     id: u64,
     is_due: AtomicBool,
@@ -63,7 +77,20 @@ struct Task {
 impl Wake for Task {
     fn wake(self: Arc<Task>) {
         if !self.is_due.swap(true, Ordering::Relaxed) {
-            with_executor(|executor| executor.dispatcher.call_after(Duration::ZERO, move |_| Ok(run(&self))));
+            call_after(Duration::ZERO, move || self.run());
+        }
+    }
+}
+
+impl Task {
+    fn run(self: &Arc<Task>) {
+        self.is_due.store(false, Ordering::Relaxed);
+        // It is out of the list while it runs, and for good when it is done or panics.
+        let found = with_executor(|executor| executor.tasks.borrow_mut().remove(&self.id));
+        if let Some((mut future, task)) = found
+            && future.as_mut().poll(&mut Context::from_waker(&Waker::from(task.clone()))).is_pending()
+        {
+            with_executor(|executor| executor.tasks.borrow_mut().insert(self.id, (future, task)));
         }
     }
 }
@@ -78,31 +105,17 @@ fn spawn(future: impl Future<Output = ()> + 'static) {
     task.wake();
 }
 
-fn run(task: &Arc<Task>) {
-    task.is_due.store(false, Ordering::Relaxed);
-    // It is out of the list while it runs, and for good when it is done or panics.
-    let found = with_executor(|executor| executor.tasks.borrow_mut().remove(&task.id));
-    if let Some((mut future, _)) = found
-        && future.as_mut().poll(&mut Context::from_waker(&Waker::from(task.clone()))).is_pending()
-    {
-        with_executor(|executor| executor.tasks.borrow_mut().insert(task.id, (future, task.clone())));
-    }
-}
-
-/// For the tasks that hyper makes itself: one for each stream of HTTP/2.
+/// What hyper takes its time and its tasks from: of HTTP/2 each stream is one.
 #[derive(Clone, Copy)]
-struct Spawn;
+struct Runtime;
 
-impl<F: Future<Output = ()> + 'static> rt::Executor<F> for Spawn {
+impl<F: Future<Output = ()> + 'static> rt::Executor<F> for Runtime {
     fn execute(&self, future: F) {
         spawn(future);
     }
 }
 
-/// Time for hyper.
-struct Clock;
-
-impl rt::Timer for Clock {
+impl rt::Timer for Runtime {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn rt::Sleep>> {
         self.sleep_until(Instant::now() + duration)
     }
@@ -120,20 +133,22 @@ struct Sleep {
 /// A timer that ends with its owner.
 struct Alarm(Timer);
 
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        with_executor(|executor| executor.dispatcher.cancel(self.0));
+    }
+}
+
 impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Sleep>, context: &mut Context<'_>) -> Poll<()> {
         let (left, waker) = (self.deadline.saturating_duration_since(Instant::now()), context.waker().clone());
-        let wake = move |_: &Dispatcher| Ok(waker.wake_by_ref());
-        self.alarm = (!left.is_zero()).then(|| Alarm(with_executor(|it| it.dispatcher.call_after(left, wake))));
-        if left.is_zero() { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        with_executor(|executor| executor.dispatcher.cancel(self.0));
+        if left.is_zero() {
+            return Poll::Ready(());
+        }
+        self.alarm = Some(Alarm(call_after(left, move || waker.wake_by_ref())));
+        Poll::Pending
     }
 }
 
@@ -157,10 +172,9 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn wake(place: &Cell<Option<Waker>>) {
-        if let Some(waker) = place.take() {
-            waker.wake();
-        }
+    fn wake(place: &Cell<Option<Waker>>) -> io::Result<()> {
+        place.take().into_iter().for_each(Waker::wake);
+        Ok(())
     }
 }
 
@@ -169,18 +183,16 @@ impl Stream {
         let waiting = Rc::new(Waiting::default());
         let [read, close, drain, gone] = [(); 4].map(|()| waiting.clone());
         socket.set_handle_read(move |socket, _| {
-            // Whoever reads next resumes it. Until then nobody is woken for what nobody wants.
+            // Whoever reads next resumes it. Until then nobody is called for what nobody wants.
             socket.pause_reading();
-            Ok(Waiting::wake(&read.reader))
+            Waiting::wake(&read.reader)
         });
         // With it, a client that has said everything still gets its answer.
-        socket.set_handle_close(move |_, _| Ok(Waiting::wake(&close.reader)));
-        socket.set_handle_drain(move |_, _| Ok(Waiting::wake(&drain.writer)));
+        socket.set_handle_close(move |_, _| Waiting::wake(&close.reader));
+        socket.set_handle_drain(move |_, _| Waiting::wake(&drain.writer));
+        socket.set_handle_gone(move |_, _| Waiting::wake(&gone.reader).and(Waiting::wake(&gone.writer)));
+        // What a client does to its connection is no news, and who waits hears of it by the handler before.
         socket.set_handle_error(|_, _, _| {});
-        socket.set_handle_gone(move |_, _| {
-            Waiting::wake(&gone.reader);
-            Ok(Waiting::wake(&gone.writer))
-        });
         dispatcher.register(&socket)?;
         let idle = socket.call_after(dispatcher, patience, |socket, _| socket.close());
         Ok(Stream { socket, waiting, unread: Vec::new(), idle, patience })
@@ -273,8 +285,21 @@ impl rt::Write for Stream {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Stream>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(if self.socket.is_connected() { self.socket.shutdown(Shutdown::Write) } else { Ok(()) })
+    /// Ends this direction when all has left, and is done then.
+    fn poll_shutdown(self: Pin<&mut Stream>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.socket.is_closed() {
+            return Poll::Ready(Ok(()));
+        }
+        if !self.socket.is_send_data_buffered() {
+            return Poll::Ready(self.socket.shutdown(Shutdown::Write));
+        }
+        self.waiting.writer.set(Some(context.waker().clone()));
+        let waiting = self.waiting.clone();
+        self.socket.set_handle_write(move |socket, _| {
+            socket.del_handle_write();
+            Waiting::wake(&waiting.writer)
+        });
+        Poll::Pending
     }
 }
 
@@ -285,6 +310,7 @@ impl Drop for Stream {
     }
 }
 
+#[derive(Default)]
 struct Server {
     timeout: Duration,
     is_ending: Cell<bool>,
@@ -303,13 +329,13 @@ async fn serve(mut stream: Stream, server: Rc<Server>) {
     // A connection that fails is its client's business, and ends by that.
     let _ = match is_http2 {
         Ok(true) => {
-            let mut http = http2::Builder::new(Spawn);
-            http.timer(Clock).max_concurrent_streams(100).max_send_buf_size(64 * 1024);
+            let mut http = http2::Builder::new(Runtime);
+            http.timer(Runtime).max_concurrent_streams(100).max_send_buf_size(64 * 1024);
             drive(http.serve_connection(stream, service), http2::Connection::graceful_shutdown, &server).await
         }
         Ok(false) => {
             let mut http = http1::Builder::new();
-            http.timer(Clock).header_read_timeout(server.timeout).half_close(true).max_buf_size(64 * 1024);
+            http.timer(Runtime).header_read_timeout(server.timeout).half_close(true).max_buf_size(64 * 1024);
             drive(http.serve_connection(stream, service), http1::Connection::graceful_shutdown, &server).await
         }
         Err(_) => Ok(()),
@@ -331,34 +357,25 @@ async fn drive<C: Future>(connection: C, shut_down: impl Fn(Pin<&mut C>), server
 
 type AnyBody = UnsyncBoxBody<Bytes, hyper::Error>;
 
-async fn answer(request: Request<Incoming>) -> Result<Response<AnyBody>, hyper::Error> {
+async fn answer(request: Request<Incoming>) -> Result<Response<AnyBody>, Infallible> {
     let text = |text: String| Full::from(text).map_err(|never| match never {}).boxed_unsync();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let is_head = method == Method::HEAD;
-    let (status, body) =
-        match (method, path.as_str(), path.strip_prefix("/bytes/").and_then(|count| count.parse().ok())) {
-            (Method::GET | Method::HEAD, "/", _) => {
-                (StatusCode::OK, text(format!("hello by {:?}\n", request.version())))
-            }
-            (Method::GET | Method::HEAD, _, Some(left)) => (StatusCode::OK, Zeros { left }.boxed_unsync()),
-            (Method::POST | Method::PUT, "/echo", _) => (StatusCode::OK, request.into_body().boxed_unsync()),
-            (Method::POST | Method::PUT, "/upload", _) => {
-                let (mut body, mut length) = (request.into_body(), 0);
-                while let Some(frame) = body.frame().await {
-                    length += frame?.data_ref().map_or(0, Bytes::len);
-                }
-                (StatusCode::OK, text(format!("{length} bytes\n")))
-            }
-            _ => (StatusCode::NOT_FOUND, text("there is nothing here\n".to_owned())),
-        };
-    let mut response = Response::builder().status(status);
-    if is_head {
+    let (method, path, version) = (request.method().clone(), request.uri().path().to_owned(), request.version());
+    let count = path.strip_prefix("/bytes/").and_then(|count| count.parse().ok());
+    let (status, body) = match (method.as_str(), path.as_str(), count) {
+        ("GET" | "HEAD", "/", _) => (StatusCode::OK, text(format!("hello by {version:?}\n"))),
+        ("GET" | "HEAD", _, Some(left)) => (StatusCode::OK, Zeros { left }.boxed_unsync()),
+        ("POST" | "PUT", "/echo", _) => (StatusCode::OK, request.into_body().boxed_unsync()),
+        _ => (StatusCode::NOT_FOUND, text("there is nothing here\n".to_owned())),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    if method == Method::HEAD {
         // hyper leaves the body away by itself, but not with HTTP/2.
-        response = response.header("content-length", body.size_hint().exact().unwrap_or(0));
+        let length = response.body().size_hint().lower();
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        *response.body_mut() = Empty::new().map_err(|never| match never {}).boxed_unsync();
     }
-    Ok(response
-        .body(if is_head { Empty::new().map_err(|never| match never {}).boxed_unsync() } else { body })
-        .expect("it is in order"))
+    Ok(response)
 }
 
 /// So many zeros.
@@ -387,7 +404,10 @@ impl Body for Zeros {
 }
 
 fn main() -> Result<(), MainError> {
-    let (address, timeout) = command_line();
+    let (address, timeout) = command_line(lexopt::Parser::from_env()).unwrap_or_else(|error| {
+        eprintln!("hyper: {error}; see --help");
+        std::process::exit(2)
+    });
     let dispatcher = Dispatcher::new()?;
     let (tasks, task_count) = (RefCell::default(), Cell::default());
     let executor = Executor { dispatcher: dispatcher.clone(), tasks, task_count };
@@ -420,14 +440,7 @@ fn main() -> Result<(), MainError> {
     Ok(dispatcher.run()?)
 }
 
-fn command_line() -> (String, Duration) {
-    parse(lexopt::Parser::from_env()).unwrap_or_else(|error| {
-        eprintln!("hyper: {error}; see --help");
-        std::process::exit(2)
-    })
-}
-
-fn parse(mut arguments: lexopt::Parser) -> Result<(String, Duration), lexopt::Error> {
+fn command_line(mut arguments: lexopt::Parser) -> Result<(String, Duration), lexopt::Error> {
     let (mut address, mut seconds) = (None, 60);
     while let Some(argument) = arguments.next()? {
         match argument {
