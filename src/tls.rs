@@ -34,6 +34,7 @@
 //! `rustls::crypto::ring::default_provider` can be given to the configurations. Where a guest has many handshakes,
 //! let a native proxy speak TLS for it.
 
+use std::error::Error;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -84,6 +85,33 @@ pub fn client_config(roots: impl AsRef<Path>) -> io::Result<Arc<ClientConfig>> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| invalid(&error.to_string()))?;
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// What rustls says in an error of a handshake or of a stream: the reason for a program that does more than to print it.
+///
+/// ```no_run
+/// # fn example(client: &selectio::AsyncSocket) {
+/// use selectio::tls::{self, rustls};
+///
+/// client.set_handle_error(|_, _, error| match tls::error(error) {
+///     Some(rustls::Error::InvalidCertificate(reason)) => println!("it is somebody else: {reason:?}"),
+///     Some(other) => println!("no TLS: {other}"),
+///     None => println!("no connection: {error}"),
+/// });
+/// # }
+/// ```
+#[must_use]
+pub fn error(error: &io::Error) -> Option<&rustls::Error> {
+    let mut source: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| inner as _);
+    while let Some(error) = source {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        // One of io keeps what it is made of for itself.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        source = inner.map(|inner| inner as _).or_else(|| error.source());
+    }
+    None
 }
 
 fn read_certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {

@@ -76,7 +76,11 @@ impl AsyncSocket {
             if !inner.turn.has_room(turn) || (reader == Reader::Turn && self.awaits_event()) {
                 return Ok(ReadLine::Pending);
             }
-            if !self.receive_for_lines()? {
+            let received = self.receive_for_lines().inspect_err(|_| {
+                // A line that was cut is none.
+                inner.reader.borrow_mut().clear();
+            });
+            if !received? {
                 return Ok(ReadLine::Pending);
             }
         }
