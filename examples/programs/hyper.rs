@@ -37,10 +37,10 @@ use selectio::{AsyncSocket, Delegate, Dispatcher, MainError, Shutdown, Timer};
 
 const USAGE: &str = "usage: hyper [HOST:PORT] [--timeout SECONDS]\n
 Serves HTTP/1.1 and, to who begins with its preface, HTTP/2 on HOST:PORT or the path of a Unix socket, 127.0.0.1:8080
-unless given; a preview1 guest listens on the socket that its host passes. GET / answers a short text, GET /bytes/N
-so many zeros, POST /echo the body. A connection on which nothing moves for SECONDS,
-60 unless given, is closed; the head of a request of HTTP/1.1 has to come within that time. Ctrl-C ends it when all
-requests that are under way are answered, a second one at once.";
+unless given; a preview1 guest listens on the socket that its host passes. GET / gets a short text, GET /bytes/N so many
+zeros, POST /echo the body. A connection on which nothing moves for SECONDS, 60 unless given, is closed; the head of a
+request of HTTP/1.1 has to come within that time. Ctrl-C ends it when all requests that are under way are answered, a
+second one at once.";
 
 /// The futures that a thread runs, and what with. Wakers and sleeps have to be `Send`, which a dispatcher is not, so they
 /// find it here, by their thread.
