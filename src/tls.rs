@@ -1,7 +1,8 @@
 //! What a TLS connection is configured with, in short forms. With the feature `tls`.
 //!
-//! The configurations are those of [`rustls`], and a program that needs more than these functions makes them itself: the
-//! calls of [`AsyncSocket`](crate::AsyncSocket) take any.
+//! The configurations are those of [rustls](https://docs.rs/rustls/0.23), and a program that needs more than these functions
+//! makes them itself, with this module's [`provider`]: the calls of [`AsyncSocket`](crate::AsyncSocket) take any. rustls is
+//! here as `selectio::tls::rustls`.
 //!
 //! ```no_run
 //! # fn main() -> std::io::Result<()> {
@@ -15,6 +16,40 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A server that chooses its certificate by the name that the client wants, and asks for the client's own:
+//!
+//! ```no_run
+//! use std::io;
+//! use std::sync::Arc;
+//!
+//! use selectio::tls::{self, rustls};
+//! use rustls::pki_types::pem::PemObject;
+//! use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+//! use rustls::server::{ResolvesServerCertUsingSni, WebPkiClientVerifier};
+//! use rustls::sign::CertifiedKey;
+//! use rustls::{RootCertStore, ServerConfig};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let provider = tls::provider();
+//! let mut by_name = ResolvesServerCertUsingSni::new();
+//! for name in ["a.example", "b.example"] {
+//!     let chain = CertificateDer::pem_file_iter(format!("{name}.pem"))?.collect::<Result<_, _>>()?;
+//!     let key = PrivateKeyDer::from_pem_file(format!("{name}.key.pem"))?;
+//!     by_name.add(name, CertifiedKey::from_der(chain, key, &provider)?)?;
+//! }
+//! let mut roots = RootCertStore::empty();
+//! roots.add(CertificateDer::from_pem_file("clients.pem")?)?;
+//! let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build()?;
+//! let config = ServerConfig::builder_with_provider(provider)
+//!     .with_safe_default_protocol_versions()?
+//!     .with_client_cert_verifier(clients)
+//!     .with_cert_resolver(Arc::new(by_name));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What went wrong is in the error that `handle_error` gets, and [`error`] has rustls's own word for it.
 //!
 //! # Cryptography
 //!
@@ -34,6 +69,7 @@
 //! `rustls::crypto::ring::default_provider` can be given to the configurations. Where a guest has many handshakes,
 //! let a native proxy speak TLS for it.
 
+use std::error::Error;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -84,6 +120,33 @@ pub fn client_config(roots: impl AsRef<Path>) -> io::Result<Arc<ClientConfig>> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| invalid(&error.to_string()))?;
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// What rustls says in an error of a handshake or of a stream: the reason for a program that does more than to print it.
+///
+/// ```no_run
+/// # fn example(client: &selectio::AsyncSocket) {
+/// use selectio::tls::{self, rustls};
+///
+/// client.set_handle_error(|_, _, error| match tls::error(error) {
+///     Some(rustls::Error::InvalidCertificate(reason)) => println!("it is somebody else: {reason:?}"),
+///     Some(other) => println!("no TLS: {other}"),
+///     None => println!("no connection: {error}"),
+/// });
+/// # }
+/// ```
+#[must_use]
+pub fn error(error: &io::Error) -> Option<&rustls::Error> {
+    let mut source: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| inner as _);
+    while let Some(error) = source {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        // One of io keeps what it is made of for itself.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        source = inner.map(|inner| inner as _).or_else(|| error.source());
+    }
+    None
 }
 
 fn read_certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {

@@ -39,7 +39,8 @@ const MESSAGE_MAX: usize = 1 << 20;
 /// Who has so much still to take is cut off.
 const SEND_BUFFER_MAX: usize = 4 << 20;
 const CLIENTS_MAX: usize = 10_000;
-const GOODBYE_TIME: Duration = Duration::from_secs(5);
+/// How long a client has to say goodbye too, and then to be gone: together less than a host gives its guest.
+const GOODBYE_TIME: Duration = Duration::from_secs(3);
 
 const PAGE: &str = r#"<!doctype html>
 <meta charset="utf-8">
@@ -150,7 +151,10 @@ fn welcome(socket: &AsyncSocket, room: &Room, timeout: Duration, dispatcher: &Di
 /// Answers the request; only what makes a WebSocket of the connection is left to the caller.
 fn serve_request(socket: &AsyncSocket, request: &httparse::Request) -> io::Result<Option<server::Response>> {
     let (method, target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
-    let is_upgrade = request.headers.iter().any(|field| field.name.eq_ignore_ascii_case("upgrade"));
+    let is_upgrade = request
+        .headers
+        .iter()
+        .any(|field| field.name.eq_ignore_ascii_case("upgrade") && field.value.eq_ignore_ascii_case(b"websocket"));
     let (status, fields, body) = match (method, target.split('?').next().unwrap_or_default()) {
         ("GET", "/" | "/ws") if is_upgrade => match handshake(request) {
             Ok(response) => return Ok(Some(response)),
@@ -260,6 +264,7 @@ fn say_goodbye(room: &Room, dispatcher: &Dispatcher) {
     let clients = std::mem::take(&mut *room.borrow_mut());
     println!("websocket: ending, {} clients are connected; once more ends it now", clients.len());
     for (socket, stream) in clients.into_values() {
+        socket.set_close_timeout(GOODBYE_TIME);
         let code = CloseCode::Away;
         match stream.map(|stream| stream.borrow_mut().close(Some(CloseFrame { code, reason: "".into() }))) {
             Some(Ok(())) => drop(socket.call_after(dispatcher, GOODBYE_TIME, |socket, _| socket.close_after_flush())),

@@ -11,6 +11,10 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an address may take to answer: meanwhile nobody can end the host but by force.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// Connections that may wait to be accepted; the kernel lowers it to its own
 /// limit (`net.core.somaxconn`).
@@ -47,9 +51,9 @@ impl Preopen {
         })
     }
 
-    /// A TCP connection to an address such as `127.0.0.1:7000` or `localhost:80`.
+    /// A TCP connection to an address such as `127.0.0.1:7000` or `localhost:80`, which has ten seconds to answer.
     pub fn tcp_stream(address: &str) -> Result<Preopen, Error> {
-        let stream = first_that_works(address, TcpStream::connect)
+        let stream = first_that_works(address, |one| TcpStream::connect_timeout(&one, CONNECT_TIME))
             .map_err(|error| refusal("a connection to", address, &error))?;
         Preopen::try_from(stream)
     }

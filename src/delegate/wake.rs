@@ -84,7 +84,8 @@ impl Delegate {
     /// is not ended by the first such signal; the second one ends it at once. The handler has nothing to read; it
     /// closes the delegate, which otherwise keeps [`run`](crate::Dispatcher::run) going. A client that takes its last
     /// bytes slowly has the time of [`set_close_timeout`](crate::AsyncSocket::set_close_timeout), which may be more
-    /// than the host gives the program.
+    /// than the host gives the program. A signal that was ignored when the program started, as Ctrl-C is for what a
+    /// script starts with `&`, stays ignored.
     ///
     /// Clients that stay connected keep the program going: close them too, with
     /// [`close_after_flush`](crate::AsyncSocket::close_after_flush), from a list that `handle_gone` keeps short (empty

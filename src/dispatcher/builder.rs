@@ -58,7 +58,9 @@ impl DispatcherBuilder {
     /// How many sockets and delegates may be registered at once, listeners included; as many as there are descriptors
     /// unless set. Registering one more is refused
     /// with `QuotaExceeded`. A server that wants to tell a client that there is no room sends that on the socket which
-    /// it can't register, and then calls [`close_after_flush`](crate::AsyncSocket::close_after_flush).
+    /// it can't register, and then calls [`close_after_flush`](crate::AsyncSocket::close_after_flush). A client that speaks TLS
+    /// can't be told so: that takes a handshake, and only a registered socket has one. Let such a server stop accepting
+    /// ([`pause_reading`](crate::AsyncSocket::pause_reading) of its listener) before there is no room.
     pub fn registered_max(mut self, count: usize) -> DispatcherBuilder {
         self.registered_max = count;
         self

@@ -151,7 +151,7 @@ impl Blocking {
 
     fn try_send(&self) -> io::Result<()> {
         let socket = &self.socket;
-        if socket.inner.queue.borrow().is_empty() {
+        if socket.inner.queue.borrow().is_empty() && !socket.inner.has_output() {
             return Ok(());
         }
         socket.send_waiting()?;

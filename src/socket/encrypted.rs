@@ -124,7 +124,7 @@ impl AsyncSocket {
         inner.queue.borrow_mut().clear();
         session.speak(&mut output);
         let (received, skips_newline) = inner.reader.borrow_mut().take_all();
-        let channel = Channel { session, output, owed: 0, end: None, skips_newline };
+        let channel = Channel { session, output, owed: 0, end: None, broken: None, skips_newline };
         *inner.channel.borrow_mut() = Some(Box::new(channel));
         inner.encryption.set(Encryption::ShakingHands);
         if self.is_connected() {
@@ -163,6 +163,7 @@ impl AsyncSocket {
                 self.inner.read.set(if is_full { ReadSide::Open } else { ReadSide::Drained });
             }
             let Some(length) = received else { return Ok(None) };
+            let was_shaking_hands = self.is_shaking_hands();
             let decrypted = self.take_in(&buffer[..length])?;
             if self.inner.has_end_behind() && self.inner.read.get() == ReadSide::Drained {
                 // The kernel may never have more to tell.
@@ -170,6 +171,10 @@ impl AsyncSocket {
             }
             if decrypted > 0 {
                 return Ok(Some(decrypted));
+            }
+            if was_shaking_hands && !self.is_shaking_hands() {
+                // That the handshake is done is told before anything that came after it.
+                return Ok(None);
             }
         }
         Ok(None)
@@ -184,24 +189,36 @@ impl AsyncSocket {
             let Some(channel) = channel.as_deref_mut() else { return Ok(0) };
             let before = reader.len();
             channel.take_in(received, &mut reader);
-            if channel.end.as_ref().is_some_and(Result::is_err) {
-                // Only an alert is left to say, to a peer that may be gone.
-                let _ = inner.send_output(channel);
-            } else if self.is_shaking_hands() && !channel.session.is_shaking_hands() {
+            if self.is_shaking_hands() && !channel.session.is_shaking_hands() {
                 inner.encryption.set(Encryption::Established);
                 inner.is_handshake_untold.set(true);
                 is_done = true;
+            }
+            if self.is_connected() && channel.owed == 0 {
+                self.answer(channel);
             }
             reader.len() - before
         };
         if is_done && !self.is_closing() {
             self.set_deadline(None);
         }
-        if self.is_connected() && (is_done || inner.has_output()) {
-            // What waited for the handshake leaves now, too.
+        if self.is_connected() && is_done && !inner.has_end_behind() {
+            // What waited for the handshake leaves now.
             self.send_waiting()?;
+        } else if self.is_connected() && inner.has_output() {
+            inner.is_send_blocked.set(true);
+            self.changed();
         }
         Ok(decrypted)
+    }
+
+    /// Sends what the session says by itself: a flight, a ticket, an alert. A peer that is gone by now has not hurt what
+    /// it has said before.
+    fn answer(&self, channel: &mut Channel) {
+        if let Err(error) = self.inner.send_output(channel) {
+            channel.output.clear();
+            channel.broken = Some(error);
+        }
     }
 
     /// Takes what has come for the handshake.

@@ -272,7 +272,7 @@ impl AsyncSocket {
     }
 
     /// Gives the socket up without closing it: it is unregistered and closed as far as this handle and its
-    /// clones go. What was buffered here is lost.
+    /// clones go. What was buffered here is lost, and so is what an encrypted connection needs to go on.
     ///
     /// # Errors
     /// `NotConnected` when it is closed; `ResourceBusy` inside of a call of

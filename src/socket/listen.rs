@@ -165,8 +165,8 @@ impl AsyncSocket {
                     let platform = inner.descriptor.platform().clone();
                     let client =
                         AsyncSocket::adopt(platform, descriptor, SocketStatus::Connected, inner.kind, String::new());
+                    client.inner.handshake_time.set(inner.handshake_time.get());
                     if let Some(make) = inner.handlers.session_maker() {
-                        client.inner.handshake_time.set(inner.handshake_time.get());
                         client.start_session("accept_addr", make()?)?;
                     }
                     return Ok(Some((client, peer)));

@@ -12,7 +12,8 @@ use crate::buffer_pool::{give_receive_buffer, take_receive_buffer};
 /// the stream on: when the peer of `from` has shut its sending side down, so is that of `to`. Two of them, one for
 /// each direction, make a proxy; when both directions have ended, both sockets close.
 ///
-/// When one of them is gone for another reason, the other is closed after a flush. The sockets have to be connected
+/// When one of them is gone for another reason, the other is closed after a flush: what was cut on one side looks like an
+/// end on the other, so the protocol has to know where it ends. The sockets have to be connected
 /// or connecting, and registered before or after. It sets the read and close handlers of `from`, the drain handler of
 /// `to`, and the gone handlers of both.
 ///

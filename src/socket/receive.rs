@@ -25,7 +25,9 @@ pub(super) enum Reader {
 /// # Reading
 impl AsyncSocket {
     /// Reads the next line. `\n`, `\r\n` and a lone `\r` end one, whatever segments they arrive in: a protocol whose
-    /// values may contain a `\r` reads them by their length, with [`recv`](AsyncSocket::recv). At the
+    /// values may contain a `\r` reads them by their length, with [`recv`](AsyncSocket::recv), and one for which only
+    /// `\r\n` ends a line, as for the body of a mail, has to look for that itself: what two programs take for
+    /// different lines can be used against both. At the
     /// end of the stream what came after the last line end is a line too, then every call says
     /// [`Eof`](ReadLine::Eof).
     ///
@@ -76,7 +78,11 @@ impl AsyncSocket {
             if !inner.turn.has_room(turn) || (reader == Reader::Turn && self.awaits_event()) {
                 return Ok(ReadLine::Pending);
             }
-            if !self.receive_for_lines()? {
+            let received = self.receive_for_lines().inspect_err(|_| {
+                // A line that was cut is none.
+                inner.reader.borrow_mut().clear();
+            });
+            if !received? {
                 return Ok(ReadLine::Pending);
             }
         }

@@ -56,6 +56,9 @@ pub(super) struct Channel {
     pub(super) owed: usize,
     /// What was found behind the bytes that the program has to get first: the end of the stream, or an error.
     pub(super) end: Option<io::Result<()>>,
+    /// Why the session's own words could not be sent. The peer may have said something before, so it is told when there
+    /// is nothing more to read.
+    pub(super) broken: Option<io::Error>,
     /// A `\n` that comes first belongs to the last line that was read before the encryption.
     pub(super) skips_newline: bool,
 }
@@ -64,7 +67,8 @@ impl Channel {
     /// Takes in what the kernel had; nothing is the end that TCP tells, which must not come before the session's.
     pub(super) fn take_in(&mut self, mut received: &[u8], plain: &mut LineReader) {
         if received.is_empty() {
-            self.end = Some(Err(truncated(self.session.is_shaking_hands())));
+            let is_shaking_hands = self.session.is_shaking_hands();
+            self.end = Some(Err(self.broken.take().unwrap_or_else(|| truncated(is_shaking_hands))));
             return;
         }
         if std::mem::take(&mut self.skips_newline) {

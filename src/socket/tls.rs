@@ -12,7 +12,7 @@ use selectio_platform::explained_as;
 
 use super::session::{Encryption, Session};
 use super::{AsyncSocket, wrong_state};
-use crate::error::misuse;
+use crate::error::{in_operation, misuse};
 use crate::line_reader::LineReader;
 use crate::send_queue::SendQueue;
 use crate::status::SocketStatus;
@@ -206,7 +206,7 @@ impl Session for TlsSession {
 
     fn encrypt(&mut self, mut bytes: &[u8], output: &mut SendQueue) -> io::Result<()> {
         while !bytes.is_empty() {
-            let length = self.connection.writer().write(bytes)?;
+            let length = self.connection.writer().write(bytes).map_err(|error| in_operation("send", error))?;
             bytes = &bytes[length..];
             self.speak(output);
         }
@@ -236,6 +236,12 @@ impl Write for Output<'_> {
 /// An error of rustls's, with what to do about it.
 fn explain(operation: &str, error: Error) -> io::Error {
     let (kind, remedy) = match &error {
+        // After the handshake nothing of the peer's can be wrong but by accident or on purpose.
+        Error::DecryptError | Error::InvalidMessage(_) | Error::PeerMisbehaved(_) | Error::PeerSentOversizedRecord
+            if operation == "recv" =>
+        {
+            (io::ErrorKind::ConnectionAborted, "the bytes were changed on their way, or the peer is broken")
+        }
         Error::AlertReceived(_) => {
             (io::ErrorKind::ConnectionAborted, "that is the peer's word: see what it says itself")
         }
@@ -250,6 +256,10 @@ fn explain(operation: &str, error: Error) -> io::Error {
         Error::PeerIncompatible(_) | Error::NoApplicationProtocol => {
             (io::ErrorKind::InvalidData, "see which versions, ciphers and protocols the peers have in common")
         }
+        Error::General(_) => (
+            io::ErrorKind::InvalidData,
+            "where certificates are chosen by name, there has to be one for the name that the client wants",
+        ),
         _ => (io::ErrorKind::InvalidData, "it comes from rustls, whose documentation says more"),
     };
     explained_as(kind, format!("{operation}: {error}: {remedy}"), io::Error::new(kind, error))

@@ -281,7 +281,11 @@ impl AsyncSocket {
             }
             WriteSide::ShutAfterFlush => {
                 self.inner.write.set(WriteSide::Shut);
-                self.shut_down_now(Shutdown::Write)
+                match self.shut_down_now(Shutdown::Write) {
+                    // The peer has gone, and has taken everything: reading tells how.
+                    Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+                    result => result,
+                }
             }
             WriteSide::CloseAfterFlush => self.linger(),
         }

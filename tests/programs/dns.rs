@@ -5,10 +5,9 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 
-use selectio_driver::guest::START_LIMIT;
 use selectio_driver::host::Network;
 use selectio_driver::process::{Process, Stream};
-use selectio_driver::{Ended, Host, System, World, cargo, in_every_world, known_client, program};
+use selectio_driver::{Ended, Program, World, in_every_world, known_client};
 
 use crate::LIMIT;
 
@@ -61,19 +60,10 @@ fn hosts_file(text: &str) -> PathBuf {
 
 /// Starts the server with these hosts, on a free port.
 fn start(world: World, hosts: &str) -> (Process, SocketAddr) {
-    let (executable, file) = (cargo::example("dns", world).expect("it builds"), hosts_file(hosts));
-    let mut command = if world == World::Native {
-        System::chosen().and_then(|it| it.command(&executable)).expect("the system is there")
-    } else {
-        let host = Host::chosen().expect("a host");
-        let mut command = host.command_with_options(Network::Whole).expect("the host builds");
-        command.arg("--dir").arg(env!("CARGO_TARGET_TMPDIR")).arg(executable);
-        command
-    };
-    command.args(["127.0.0.1:0", "--hosts"]).arg(file);
-    let process = Process::start(command).expect("it starts");
-    let address = process.wait_for(Stream::Stdout, START_LIMIT, |text| program::announced(text).next());
-    let address = address.expect("it says where it listens");
+    let file = hosts_file(hosts);
+    let arguments = ["--hosts", file.to_str().expect("a path")];
+    let program = Program::start_with_folder("dns", world, env!("CARGO_TARGET_TMPDIR"), &arguments);
+    let Program { process, address } = program.expect("it starts");
     (process, address)
 }
 

@@ -67,14 +67,13 @@ fn both_protocols_are_spoken_on_one_port(world: World) {
         let missing =
             curl_text(&[option, "--write-out", "%{http_code}", "--output", "/dev/null", &url(&program, "/missing")]);
         assert_eq!(missing, "404");
-        // Many at once share a connection, or wait for it.
-        let all = url(&program, "/bytes/[1-50]");
-        let lengths =
-            curl_text(&[option, "--parallel", "--write-out", "%{size_download}\n", "--output", "/dev/null", &all]);
-        let mut lengths: Vec<u64> = lengths.lines().map(|line| line.parse().expect("a number")).collect();
-        lengths.sort_unstable();
-        assert_eq!(lengths, (1..=50).collect::<Vec<_>>());
     }
+    // Not with HTTP/2: curl 7.88 can't use such a connection again when it hasn't asked for an upgrade.
+    let all = url(&program, "/bytes/[1-50]");
+    let lengths = curl_text(&["--parallel", "--write-out", "%{size_download}\n", "--output", "/dev/null", &all]);
+    let mut lengths: Vec<u64> = lengths.lines().map(|line| line.parse().expect("a number")).collect();
+    lengths.sort_unstable();
+    assert_eq!(lengths, (1..=50).collect::<Vec<_>>());
 }
 
 fn bodies_come_back_whole(world: World) {
@@ -85,7 +84,6 @@ fn bodies_come_back_whole(world: World) {
     for (option, _) in PROTOCOLS {
         for framing in ["Transfer-Encoding: chunked", "X: by length"] {
             let arguments = [option, "--header", framing, "--data-binary", &body];
-            assert_eq!(curl_text(&[&arguments[..], &[&url(&program, "/upload")]].concat()), "5000000 bytes\n");
             let echoed = curl(&[&arguments[..], &[&url(&program, "/echo")]].concat()).stdout;
             assert!(echoed == data(), "{option}, {framing}: {} bytes", echoed.len());
         }

@@ -10,6 +10,7 @@ mod graceful;
 mod http;
 mod hyper;
 mod irc_client;
+mod protocols;
 mod proxy;
 mod redis;
 mod tls;

@@ -224,6 +224,7 @@ fn garbage_costs_its_sender_alone(world: World) {
         (&many, "-ERR Protocol error: invalid bulk length\r\n"),
         (b"*1\r\nGET\r\n", "-ERR Protocol error: expected '$', got 'G'\r\n"),
         (&long, "-ERR Protocol error: too big inline request\r\n"),
+        (b"GET \"a b\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"),
         (b"PING\r\n*1\r\n:1\r\nPING\r\n", "+PONG\r\n-ERR Protocol error: expected '$', got ':'\r\n"),
         (b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\nFLUSHALL\r\n", ""),
     ];
@@ -233,6 +234,7 @@ fn garbage_costs_its_sender_alone(world: World) {
         assert_eq!(String::from_utf8_lossy(&rest(&mut stream)), *answer, "{}", garbage.escape_ascii());
     }
     ask(&mut other, b"GET key\r\n", b"$5\r\nvalue\r\n");
+    ask(&mut other, b"SET \"a b\" 'c \"d'\nGET \"a b\"\n", b"+OK\r\n$4\r\nc \"d\r\n");
 }
 
 fn a_large_value_comes_back_as_it_went(world: World) {

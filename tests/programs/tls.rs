@@ -12,8 +12,8 @@ use selectio::tls::rustls::pki_types::pem::PemObject;
 use selectio::tls::rustls::server::WebPkiClientVerifier;
 use selectio::tls::rustls::{Connection, RootCertStore, ServerConfig};
 use selectio::{AsyncSocket, Dispatcher, ReadLine, tls};
-use selectio_driver::known_client;
 use selectio_driver::process::{Process, Stream};
+use selectio_driver::{Ended, Program, World, in_every_world, known_client};
 
 use crate::LIMIT;
 
@@ -95,6 +95,32 @@ fn s_client(address: SocketAddr, arguments: &[&str]) -> (bool, String) {
 fn expect_event(events: &mpsc::Receiver<String>, part: &str) {
     let event = events.recv_timeout(LIMIT).expect("something happens");
     assert!(event.contains(part), "{part} is missing: {event}");
+}
+
+in_every_world!(known_clients_reach_the_programs_over_tls);
+
+fn known_clients_reach_the_programs_over_tls(world: World) {
+    let folder = format!("{}/../../tests/tls/certificates", env!("CARGO_MANIFEST_DIR"));
+    let (certificate, key, root) = (file("server.pem"), file("server.key.pem"), file("root.pem"));
+    let start = |name| {
+        let arguments = ["--tls-cert", &*certificate, "--tls-key", &*key];
+        Program::start_with_folder(name, world, &folder, &arguments).expect("it starts")
+    };
+    for version in [&["--tlsv1.3"][..], &["--tls-max", "1.2"]] {
+        for (name, part) in [("http", "Hello, world!"), ("websocket", "<!doctype html>")] {
+            let program = start(name);
+            let mut curl = known_client::command("curl").expect("curl is installed");
+            curl.args(["--silent", "--show-error", "--cacert", &root]).args(version);
+            curl.arg(format!("https://localhost:{}/", program.address.port()));
+            let ended = Ended::of(curl).expect("it ends");
+            assert!(ended.stdout.contains(part), "{name}: {} {}", ended.stdout, ended.stderr);
+        }
+    }
+    let program = start("redis");
+    let mut redis = known_client::command("redis-cli").expect("redis-cli is installed");
+    redis.args(["--tls", "--cacert", &root, "-p", &program.address.port().to_string(), "echo", "encrypted"]);
+    let ended = Ended::of(redis).expect("it ends");
+    assert_eq!(ended.stdout, "encrypted\n", "{}", ended.stderr);
 }
 
 #[test]

@@ -382,6 +382,7 @@ fn requests_are_answered_as_http_wants_it(world: World) {
     let cases = [
         ("GET / HTTP/1.1\r\nHost: here\r\n\r\n", "200", "</script>"),
         ("GET /?a=b HTTP/1.0\r\n\r\n", "200", "</script>"),
+        ("GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "200", "</script>"),
         ("HEAD / HTTP/1.1\r\nHost: here\r\n\r\n", "200", "Connection: close"),
         ("GET /ws HTTP/1.1\r\nHost: here\r\n\r\n", "426", "Upgrade: websocket"),
         ("GET /nowhere HTTP/1.1\r\nHost: here\r\n\r\n", "404", "no such page"),

@@ -195,8 +195,86 @@ fn bytes_that_were_changed_on_their_way_are_never_delivered() {
     client.step_until(&world, "it is told", |_| log.len() >= 3);
     let events = log.events();
     assert_eq!(events[..2], ["right", "and this as well"]);
-    assert_eq!(events[2..], ["InvalidData"]);
+    assert_eq!(events[2..], ["ConnectionAborted"]);
     client.step_until(&world, "the server's alert", |client| client.error.is_some());
+}
+
+#[test]
+fn what_comes_in_one_segment_with_the_end_of_the_handshake_is_told_in_order() {
+    let log = Log::new();
+    let noted = log.clone();
+    let world = serve(server_config(SERVER), move |client, _| {
+        let [handshake, lines, errors] = [(); 3].map(|()| noted.clone());
+        client.set_handle_handshake(move |_, _| {
+            handshake.note("handshake");
+            Ok(())
+        });
+        client.set_handle_read(move |client, _| {
+            while let Some(line) = client.read_line()?.full() {
+                lines.note(line.to_string());
+            }
+            Ok(())
+        });
+        client.set_handle_error(move |_, _, error| errors.note(format!("{:?}", error.kind())));
+        Ok(())
+    });
+    for version in VERSIONS {
+        let mut client = TlsClient::new(world.peer.connect(), client_config(version));
+        // All but the last flight.
+        for flight in 0..if version.version == VERSIONS[0].version { 2 } else { 1 } {
+            let bytes = client.flight();
+            client.transport.send(bytes);
+            let before = client.transport.received().length;
+            world.poll_until(&format!("an answer to flight {flight}"), || client.transport.received().length > before);
+            world.poll_a_while();
+            client.take();
+        }
+        let mut bytes = client.flight();
+        if version.version == VERSIONS[1].version {
+            client.say("a line\n");
+            bytes.extend(client.flight());
+        }
+        bytes.extend(b"\x17\x03\x03\x00\x20not what a record would look like");
+        client.transport.send(bytes);
+        world.poll_until("it is told", || log.events().last().is_some_and(|event| event.starts_with("Conn")));
+        let events = log.take();
+        assert_eq!(events.first().map(String::as_str), Some("handshake"), "{events:?}");
+        assert!(version.version == VERSIONS[0].version || events[1] == "a line", "{events:?}");
+    }
+}
+
+#[test]
+fn a_line_that_was_cut_is_none() {
+    let world = World::new();
+    let (socket, client) = world.connect();
+    socket.start_tls_server(Arc::new(server_config(SERVER))).expect("it stands");
+    world.dispatcher.register(&socket).expect("it is open");
+    let mut client = TlsClient::new(client, client_config(VERSIONS[1]));
+    client.shake_hands(&world);
+    client.say("whole\npart");
+    client.step(&world);
+    client.transport.shutdown();
+    let patience = Duration::from_secs(20);
+    let reader = socket.blocking(patience);
+    let whole = reader.read_line().expect("a line").full().expect("a line");
+    assert_eq!(&whole[..], b"whole");
+    let error = reader.read_line().expect_err("it was cut");
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(reader.read_line().expect("the end"), selectio::ReadLine::Eof);
+}
+
+#[test]
+fn the_reason_of_rustls_can_be_had() {
+    let log = Log::new();
+    let noted = log.clone();
+    let world = serve(server_config_for_known_clients(), move |client, _| {
+        let log = noted.clone();
+        client.set_handle_error(move |_, _, error| log.note(format!("{:?}", selectio::tls::error(error))));
+        Ok(())
+    });
+    let mut client = TlsClient::new(world.peer.connect(), client_config(VERSIONS[1]));
+    client.step_until(&world, "the server refuses", |_| log.len() == 1);
+    assert_eq!(log.events(), ["Some(NoCertificatesPresented)"]);
 }
 
 #[test]

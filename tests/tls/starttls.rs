@@ -1,6 +1,7 @@
 //! Connections that begin in the clear.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use selectio::AsyncSocket;
 
@@ -80,6 +81,18 @@ fn what_was_slipped_in_behind_the_wish_is_no_command() {
     world.poll_until("it is refused", || log.len() == 2);
     assert_eq!(log.events(), ["STARTTLS, clear", "InvalidData"]);
     client.wait_for_state(State::Eof);
+}
+
+#[test]
+fn a_listener_s_limit_of_time_goes_for_handshakes_that_are_started_later() {
+    let (world, log) = (World::new(), Log::new());
+    world.server.set_handshake_timeout(Duration::from_millis(50));
+    let (socket, client) = serve(&world, &log);
+    let noted = log.clone();
+    socket.set_handle_error(move |_, _, error| noted.note(format!("{:?}", error.kind())));
+    client.send("STARTTLS\r\n");
+    world.poll_until("it is given up", || log.len() == 2);
+    assert_eq!(log.events(), ["STARTTLS, clear", "TimedOut"]);
 }
 
 #[test]

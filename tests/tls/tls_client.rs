@@ -179,6 +179,11 @@ impl TlsClient {
                 world.dispatcher.poll(std::time::Duration::from_millis(1)).expect("polling works");
             }
         }
+        self.take();
+    }
+
+    /// Takes what has come.
+    pub fn take(&mut self) {
         let received = self.transport.received();
         let mut new = &received.bytes[self.taken.min(received.bytes.len())..];
         self.taken += new.len();

@@ -99,9 +99,10 @@ pub fn example(name: &str, world: World) -> Result<PathBuf> {
 
 const LIBRARY: &str = "selectio";
 
-/// The package of an example: the larger programs have one of their own.
+/// The package of an example: the larger programs have one of their own, where each is a file or a folder.
 fn package_of(example: &str) -> &'static str {
-    let is_program = workspace_folder().join("examples/programs").join(example).with_extension("rs").is_file();
+    let program = workspace_folder().join("examples/programs").join(example);
+    let is_program = program.with_extension("rs").is_file() || program.join("main.rs").is_file();
     if is_program { "selectio-programs" } else { LIBRARY }
 }
 

@@ -20,6 +20,7 @@ const fn client(command: &'static str, package: &'static str) -> KnownClient {
 
 const CURL: KnownClient = client("curl", "curl");
 const OPENSSL: KnownClient = client("openssl", "openssl");
+const REDIS_CLI: KnownClient = client("redis-cli", "redis-tools");
 
 /// The example programs, and `tls` for all of them, with the clients that their tests need.
 pub const CLIENTS: [(&str, &[KnownClient]); 9] = [
@@ -29,8 +30,8 @@ pub const CLIENTS: [(&str, &[KnownClient]); 9] = [
     ("hyper", &[CURL]),
     ("irc_client", &[client("ngircd", "ngircd")]),
     ("proxy", &[CURL, OPENSSL]),
-    ("redis", &[client("redis-cli", "redis-tools"), client("redis-benchmark", "redis-tools")]),
-    ("tls", &[OPENSSL]),
+    ("redis", &[REDIS_CLI, client("redis-benchmark", "redis-tools")]),
+    ("tls", &[CURL, OPENSSL, REDIS_CLI]),
     ("websocket", &[client("chromium", "chromium"), client("chromedriver", "chromium-driver")]),
 ];
 

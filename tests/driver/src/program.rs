@@ -54,6 +54,30 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Does it with a folder that the program may read; a guest is given it by its host, which has to tell where its
+    /// listeners are.
+    pub fn start_with_folder(name: &str, world: World, folder: &str, arguments: &[&str]) -> Result<Program> {
+        let (executable, any) = (cargo::example(name, world)?, [ANY_PORT.to_owned()]);
+        let (mut command, stream) = match world {
+            World::Native => (System::chosen()?.command(&executable)?, Stream::Stdout),
+            World::Wasip1 => {
+                let listeners = Network::Listeners(&any);
+                (Host::chosen()?.command_with_options(listeners)?, Stream::Stderr)
+            }
+            World::Wasip2 => (Host::chosen()?.command_with_options(Network::Whole)?, Stream::Stdout),
+        };
+        if world != World::Native {
+            command.args(["--dir", folder]).arg(executable);
+        }
+        command.arg(ANY_PORT).args(arguments);
+        let process = Process::start(command)?;
+        let address = process.wait_for(stream, guest::START_LIMIT, |text| announced(text).next());
+        let address = address.with_context(|| format!("example {name} ({world}) did not say where it listens"))?;
+        Ok(Program { process, address })
+    }
+}
+
 /// One that makes its listener itself, and says where.
 fn start_own(mut command: Command, arguments: &[&str], limit: Duration) -> Result<Program> {
     command.args(arguments);
