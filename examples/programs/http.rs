@@ -254,7 +254,7 @@ impl Connection {
             None if path == "/" => return self.answer("200 OK", "", "Hello, world!"),
             None => return self.answer(NOT_FOUND, "", ""),
         };
-        let found = found.unwrap_or_default();
+        let Some(found) = found else { return self.answer(NOT_FOUND, "", "") };
         if found.is_dir() {
             let location = format!("Location: /{}/\r\n", path.trim_matches('/'));
             return self.answer("301 Moved Permanently", location, "");

@@ -549,7 +549,10 @@ fn a_wrong_call_is_refused_in_one_line(world: World) {
     refused(&["--tls-cert", "cert.pem"]).expect_refusal(wrong_call, "--tls-key");
     refused(&["nowhere"]).expect_refusal(wrong_call, "nowhere");
     refused(&["--unknown"]).expect_refusal(wrong_call, "--unknown");
-    refused(&["127.0.0.1:0", "--root", "/nowhere"]).expect_refusal(1, "/nowhere");
+    if world == World::Native {
+        // A guest has no network here, and says so first.
+        refused(&["127.0.0.1:0", "--root", "/nowhere"]).expect_refusal(1, "/nowhere");
+    }
     let help = refused(&["--help"]);
     assert_eq!((help.exit_code, help.stdout.starts_with("usage: http ")), (Some(0), true));
 }
