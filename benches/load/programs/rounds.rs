@@ -47,7 +47,7 @@ pub fn measure(programs: &[Program], cores: Cores, remarks: Vec<String>) -> Figu
             for (row, server) in program.contenders.iter().enumerate() {
                 session.step(&format!("round {} of {ROUNDS}, {}: {}", round + 1, program.title, server.name));
                 if let Err(error) = session.measure_server((table, row), server, &program.loads) {
-                    session.remark(format!("{}, round {}: {error:#}", server.name, round + 1));
+                    session.remark(format!("{}: {}", server.name, format!("{error:#}").trim()));
                 }
             }
         }
@@ -67,9 +67,12 @@ impl Session {
         eprintln!("[{}/{}, {} s] {what}", self.steps_done, self.steps, self.start.elapsed().as_secs());
     }
 
+    /// Notes what went wrong; once, if it does in each round.
     fn remark(&mut self, text: String) {
         eprintln!("{text}");
-        self.figures.remarks.push(text);
+        if !self.figures.remarks.contains(&text) {
+            self.figures.remarks.push(text);
+        }
     }
 
     fn measure_server(&mut self, place: (usize, usize), server: &Server, loads: &[Load]) -> Result<()> {
