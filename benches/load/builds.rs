@@ -84,14 +84,14 @@ fn components(host: &Path) -> Result<Vec<Server>> {
 }
 
 /// Builds as one does for deployment.
-fn build(what: &str, package: &str, kind: &str, names: &[&str], more: &[&str]) -> Result<Vec<Executable>> {
+pub fn build(what: &str, package: &str, kind: &str, names: &[&str], more: &[&str]) -> Result<Vec<Executable>> {
     let mut arguments = vec!["build", "--profile", "deploy", "--package", package];
     arguments.extend(names.iter().flat_map(|name| [kind, name]));
     cargo::build(what, "", &[&arguments, more].concat())
 }
 
 /// The host as it is installed. What it leaves to the compiler is in Wasmtime's code for guests.
-fn host() -> Result<PathBuf> {
+pub fn host() -> Result<PathBuf> {
     let arguments = ["build", "--release", "--package", "selectio-host", "--bin", "selectio"];
     path(&cargo::build("the host", "the first time that takes five minutes on two cores", &arguments)?, "selectio")
 }
@@ -110,7 +110,8 @@ fn selectio_name(unit: Unit, backend: Option<&str>) -> String {
     format!("selectio{backend}{lines}")
 }
 
-fn path(executables: &[Executable], name: &str) -> Result<PathBuf> {
+/// Where cargo has put the one of this name.
+pub fn path(executables: &[Executable], name: &str) -> Result<PathBuf> {
     let found = executables.iter().find(|executable| executable.name == name);
     Ok(found.ok_or_else(|| anyhow!("cargo built no `{name}`"))?.path.clone())
 }

@@ -21,6 +21,10 @@ const GUESTS: Markers = Markers {
     begin: "<!-- The figures of guests begin: `cargo xtask bench --guests` rewrites them. -->\n",
     end: "<!-- The figures of guests end. -->\n",
 };
+const PROGRAMS: Markers = Markers {
+    begin: "<!-- The figures of programs begin: `cargo xtask bench --programs` rewrites them. -->\n",
+    end: "<!-- The figures of programs end. -->\n",
+};
 
 /// The folder of figures.json and of the plots. Those of a quick run are not kept in the repository.
 pub fn results_folder(workspace: &Path, extent: Extent) -> PathBuf {
@@ -29,6 +33,7 @@ pub fn results_folder(workspace: &Path, extent: Extent) -> PathBuf {
         Extent::Whole => folder,
         Extent::Quick => folder.join("quick"),
         Extent::Guests => folder.join("guests"),
+        Extent::Programs => folder.join("programs"),
     }
 }
 
@@ -38,6 +43,7 @@ pub fn rewrite(workspace: &Path, extent: Extent, text: &str) -> Result<()> {
         Extent::Whole => WHOLE,
         Extent::Quick => return Ok(()),
         Extent::Guests => GUESTS,
+        Extent::Programs => PROGRAMS,
     };
     let file = workspace.join("BENCHMARKS.md");
     let document = fs::read_to_string(&file).context("BENCHMARKS.md can't be read")?;
@@ -54,7 +60,7 @@ fn replaced(document: &str, markers: &Markers, text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{GUESTS, WHOLE, replaced};
+    use super::{GUESTS, PROGRAMS, WHOLE, replaced};
 
     #[test]
     fn only_what_is_between_the_markers_changes() {
@@ -67,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_document_has_the_markers() {
-        for markers in [WHOLE, GUESTS] {
+        for markers in [WHOLE, GUESTS, PROGRAMS] {
             assert!(replaced(include_str!("../../BENCHMARKS.md"), &markers, "new\n").is_some());
         }
     }

@@ -4,6 +4,7 @@
 //! cargo xtask bench            # at most ten minutes; rewrites the figures of BENCHMARKS.md
 //! cargo xtask bench --quick    # less of everything; leaves BENCHMARKS.md as it is
 //! cargo xtask bench --guests   # only what runs as a guest, in at most five minutes; rewrites that part of BENCHMARKS.md
+//! cargo xtask bench --programs # the larger examples beside other servers, in at most ten minutes; rewrites that part
 //! ```
 //!
 //! | file | what it does |
@@ -18,6 +19,7 @@
 //! | `cores.rs`, `disturbance.rs` | who runs where, and whether somebody else did |
 //! | `syscalls.rs` | counts system calls |
 //! | `figures.rs`, `table.rs`, `plots.rs`, `document.rs`, `machine.rs` | what comes of it |
+//! | `programs/` | the larger example programs, with loads of their own |
 
 #![forbid(unsafe_code)]
 
@@ -32,6 +34,7 @@ mod machine;
 mod payload;
 mod plan;
 mod plots;
+mod programs;
 mod rounds;
 mod running;
 mod server;
@@ -40,11 +43,13 @@ mod table;
 mod visits;
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use selectio_driver::cargo;
 
+use cores::Cores;
 use plan::{Extent, Plan};
 
 fn main() -> ExitCode {
@@ -60,19 +65,33 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let extent = Extent::of_arguments(&arguments)?;
-    let cores = cores::Cores::take()?;
-    let plan = Plan::new(extent, cores::raise_descriptor_limit()?);
-    let mut servers = builds::servers()?;
-    servers.retain(|server| extent != Extent::Guests || server.is_beside_guests());
-    let figures = rounds::measure(&plan, &cores, &servers)?;
-
+    let cores = Cores::take()?;
+    let descriptors_max = cores::raise_descriptor_limit()?;
     let folder = document::results_folder(cargo::workspace_folder(), extent);
     fs::create_dir_all(&folder)?;
-    fs::write(folder.join("figures.json"), serde_json::to_string_pretty(&figures)? + "\n")?;
-    plots::draw(&figures, &folder)?;
-    let text = table::render(&figures);
+    let text = if extent == Extent::Programs {
+        measure_programs(cores, &folder)?
+    } else {
+        measure_echoes(extent, cores, descriptors_max, &folder)?
+    };
     document::rewrite(cargo::workspace_folder(), extent, &text)?;
     println!("{text}");
     eprintln!("written to {}", folder.display());
     Ok(())
+}
+
+fn measure_programs(cores: Cores, folder: &Path) -> Result<String> {
+    let figures = programs::measure(cores)?;
+    fs::write(folder.join("figures.json"), serde_json::to_string_pretty(&figures)? + "\n")?;
+    Ok(programs::render(&figures))
+}
+
+fn measure_echoes(extent: Extent, cores: Cores, descriptors_max: u64, folder: &Path) -> Result<String> {
+    let plan = Plan::new(extent, descriptors_max);
+    let mut servers = builds::servers()?;
+    servers.retain(|server| extent != Extent::Guests || server.is_beside_guests());
+    let figures = rounds::measure(&plan, &cores, &servers)?;
+    fs::write(folder.join("figures.json"), serde_json::to_string_pretty(&figures)? + "\n")?;
+    plots::draw(&figures, folder)?;
+    Ok(table::render(&figures))
 }

@@ -32,6 +32,8 @@ pub enum Extent {
     Quick,
     /// The servers that run as guests, and few columns.
     Guests,
+    /// The larger example programs, each with a load of its own.
+    Programs,
 }
 
 impl Extent {
@@ -41,7 +43,8 @@ impl Extent {
             [] => Ok(Extent::Whole),
             ["--quick"] => Ok(Extent::Quick),
             ["--guests"] => Ok(Extent::Guests),
-            _ => bail!("expected nothing, --quick or --guests, got {arguments:?}"),
+            ["--programs"] => Ok(Extent::Programs),
+            _ => bail!("expected nothing, --quick, --guests or --programs, got {arguments:?}"),
         }
     }
 }

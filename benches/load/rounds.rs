@@ -48,7 +48,12 @@ pub fn measure(plan: &Plan, cores: &Cores, servers: &[Server]) -> Result<Figures
         cores: *cores,
         payload: Payload::new(LENGTH_MAX),
         start: Instant::now(),
-        figures: Figures { machine: machine::describe(), remarks: plan.remarks.clone(), columns, rows },
+        figures: Figures {
+            machine: machine::describe(&machine::echo_peers()),
+            remarks: plan.remarks.clone(),
+            columns,
+            rows,
+        },
         rounds_done: 0,
         steps_done: 0,
         steps: (groups + 1) * servers.len(),

@@ -1,11 +1,11 @@
 //! One server that runs.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use selectio_driver::process::{Process, Stream};
 use selectio_driver::program::announced;
 
@@ -14,6 +14,9 @@ use crate::server::{Program, Server};
 
 /// How long a server may take until it says where it listens. A host compiles its guest before that.
 const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// The same for a program of the system's.
+const INSTALLED_START_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often the CPU time of a server is read until it stands still, a millisecond apart.
 const SETTLING_READS_MAX: usize = 50;
@@ -28,15 +31,16 @@ pub struct Running {
 impl Running {
     /// Starts it on its core.
     pub fn start(server: &Server, cores: Cores) -> Result<Running> {
-        let stream = match server.program {
-            Program::Native { .. } | Program::Component { .. } => Stream::Stdout,
-            // The host says where it listens.
-            Program::Guest { .. } => Stream::Stderr,
-        };
         let command = server.command();
         let process = cores.starting_server(|| Process::start(command))?;
-        let address = process.wait_for(stream, START_LIMIT, |text| announced(text).next());
-        let address = address.with_context(|| format!("{} did not say where it listens", server.name))?;
+        let said = |stream| process.wait_for(stream, START_LIMIT, |text| announced(text).next());
+        let address = match server.program {
+            Program::Native { .. } | Program::Component { .. } => said(Stream::Stdout),
+            // The host says where it listens.
+            Program::Guest { .. } => said(Stream::Stderr),
+            Program::Installed { address, .. } => wait_until_it_accepts(&process, address),
+        };
+        let address = address.with_context(|| format!("{} does not listen", server.name))?;
         Ok(Running { process, address })
     }
 
@@ -70,6 +74,16 @@ impl Running {
         let pages: u64 = text.split(' ').nth(1).context("/proc/PID/statm has a second field")?.parse()?;
         Ok(pages * rustix::param::page_size() as u64)
     }
+}
+
+fn wait_until_it_accepts(process: &Process, address: SocketAddr) -> Result<SocketAddr> {
+    let start = Instant::now();
+    while let Err(error) = TcpStream::connect(address) {
+        let is_in_time = start.elapsed() < INSTALLED_START_LIMIT;
+        ensure!(is_in_time, "no connection to {address}: {error}; it printed:\n{}", process.all_output());
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(address)
 }
 
 /// The CPU time of this process so far, in nanoseconds.

@@ -1,5 +1,6 @@
 //! The servers that are measured.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -30,6 +31,15 @@ pub enum Program {
         options: &'static [&'static str],
         /// The component.
         component: PathBuf,
+    },
+    /// A program of the system's, which doesn't say where it listens, for it was told.
+    Installed {
+        /// The executable.
+        executable: PathBuf,
+        /// All its arguments.
+        arguments: Vec<String>,
+        /// Where it listens.
+        address: SocketAddr,
     },
 }
 
@@ -73,6 +83,11 @@ impl Server {
             Program::Component { host, options, component } => {
                 let mut command = Command::new(host);
                 command.arg("run").args(*options).arg(component).arg(ANY_PORT);
+                command
+            }
+            Program::Installed { executable, arguments, .. } => {
+                let mut command = Command::new(executable);
+                command.args(arguments);
                 command
             }
         }

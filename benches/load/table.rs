@@ -65,7 +65,7 @@ fn plain_cell<'a>(figures: &Figures, row: &'a Row, count: usize) -> Option<&'a C
 }
 
 /// Three digits that say something.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     match value {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
@@ -75,7 +75,7 @@ fn short(value: f64) -> String {
 }
 
 /// A Markdown table whose first row is the heading; all columns but the first are numbers.
-fn aligned(table: &[Vec<String>]) -> String {
+pub fn aligned(table: &[Vec<String>]) -> String {
     let columns = table.first().map_or(0, Vec::len);
     let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();

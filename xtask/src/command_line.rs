@@ -83,8 +83,12 @@ pub enum Task {
         /// Measure only what runs as a guest, in five minutes, and rewrite that part of BENCHMARKS.md.
         #[arg(long, conflicts_with = "quick")]
         guests: bool,
-        /// Count the dispatcher's instructions in place of that; fails when many idle sockets make an event dearer.
+        /// Measure the larger example programs beside hyper, nginx, Redis and tokio, in ten minutes, and rewrite that part
+        /// of BENCHMARKS.md. Wants Debian's wrk, redis-tools, redis-server and nginx-light; what isn't there is left out.
         #[arg(long, conflicts_with_all = ["quick", "guests"])]
+        programs: bool,
+        /// Count the dispatcher's instructions in place of that; fails when many idle sockets make an event dearer.
+        #[arg(long, conflicts_with_all = ["quick", "guests", "programs"])]
         instructions: bool,
     },
     /// Run a WebAssembly program for cargo; .cargo/config.toml names this as the runner.
@@ -174,6 +178,7 @@ mod tests {
             vec!["xtask", "bench", "--slow"],
             vec!["xtask", "bench", "--quick", "--instructions"],
             vec!["xtask", "bench", "--quick", "--guests"],
+            vec!["xtask", "bench", "--programs", "--guests"],
         ] {
             let line = refusal(&arguments);
             assert!(line.starts_with("error: ") && !line.contains('\n'), "{line}");

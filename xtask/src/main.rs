@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         Task::Bench { instructions: true, .. } => bench::count_instructions(),
         Task::Bench { quick: true, .. } => bench::run(Some("--quick")),
         Task::Bench { guests: true, .. } => bench::run(Some("--guests")),
+        Task::Bench { programs: true, .. } => bench::run(Some("--programs")),
         Task::Bench { .. } => bench::run(None),
         Task::Runner { module, arguments } => runner::run(&module, &arguments),
     };
