@@ -35,7 +35,7 @@ fn find(root: &Path, path: &str) -> Option<PathBuf> {
 /// What there is at this path. Of a folder, whose path ends with a slash, that is its index.
 pub fn open(root: &Path, path: &str) -> io::Result<Found> {
     let index = if path.ends_with('/') { "index.html" } else { "" };
-    let found = find(root, &format!("{path}{index}")).unwrap_or_default();
+    let Some(found) = find(root, &format!("{path}{index}")) else { return Ok(Found::Nothing) };
     if found.is_dir() {
         return Ok(Found::Folder);
     }
