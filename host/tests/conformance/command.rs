@@ -143,8 +143,10 @@ impl Running {
         self.child.stdout.take().unwrap()
     }
 
-    /// Waits for the end.
+    /// Waits for the end, and leaves the guest's standard input open until then: its end would be one more reason for the
+    /// guest to end.
     pub fn code(&mut self) -> Option<i32> {
+        let _input = self.child.stdin.take();
         self.child.wait().unwrap().code()
     }
 
