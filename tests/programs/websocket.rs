@@ -106,21 +106,34 @@ struct Browser {
     _driver: Process,
 }
 
+/// How often another one had the port.
+const STARTS_MAX: usize = 5;
+
 impl Browser {
     fn start() -> Browser {
-        let mut command = known_client::command("chromedriver").expect("it is installed");
-        command.arg("--port=0");
-        let driver = Process::start(command).expect("it starts");
-        let port = driver.wait_for(Stream::Stdout, LIMIT, |text| {
-            text.split_once("started successfully on port ")?.1.split('.').next()?.parse::<u16>().ok()
-        });
-        let address = SocketAddr::from(([127, 0, 0, 1], port.expect("it says where it listens")));
+        let (driver, port) = (0..STARTS_MAX).find_map(|_| Browser::start_driver()).expect("a port is free");
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut browser = Browser { address, session: String::new(), _driver: driver };
         let options = r#"{"args": ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]}"#;
         let session =
             browser.call("", &format!(r#"{{"capabilities": {{"alwaysMatch": {{"goog:chromeOptions": {options}}}}}}}"#));
         browser.session = format!("/{}", member(&session, "sessionId"));
         browser
+    }
+
+    /// None when somebody else had the port: it takes a free one of IPv6, and wants the same of IPv4.
+    fn start_driver() -> Option<(Process, u16)> {
+        let mut command = known_client::command("chromedriver").expect("it is installed");
+        command.arg("--port=0");
+        let driver = Process::start(command).expect("it starts");
+        let port = driver.wait_for(Stream::Stdout, LIMIT, |text| {
+            text.split_once("started successfully on port ")?.1.split('.').next()?.parse().ok()
+        });
+        match port {
+            Ok(port) => Some((driver, port)),
+            Err(error) if format!("{error:#}").contains("port not available") => None,
+            Err(error) => panic!("{error:#}"),
+        }
     }
 
     fn call(&self, path: &str, body: &str) -> String {
