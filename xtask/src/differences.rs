@@ -58,10 +58,14 @@ const NO_WISH_TO_END: &str = "Ctrl-C and SIGTERM end the program: preview2 has n
 const NOT_GIVEN: &str = "its command can't give a guest this";
 
 /// The current Wasmtime, for preview2 programs.
-const WASMTIME: [Difference; 3] = [
+const WASMTIME: [Difference; 7] = [
     program("dns::where_there_is_udp::wasip2::asked_to_end_it_does", NO_WISH_TO_END),
+    program("http::wasip2::asked_to_end_it_answers_what_is_under_way", NO_WISH_TO_END),
+    program("hyper::wasip2::asked_to_end_it_answers_what_is_under_way", NO_WISH_TO_END),
     program("irc_client::wasip2::asked_to_end_it_says_goodbye", NO_WISH_TO_END),
     program("proxy::wasip2::asked_to_end_it_lets_its_clients_finish", NO_WISH_TO_END),
+    program("redis::wasip2::a_wish_to_end_ends_it_at_once", NO_WISH_TO_END),
+    program("websocket::wasip2::asked_to_end_it_says_goodbye", NO_WISH_TO_END),
 ];
 
 #[rustfmt::skip]
