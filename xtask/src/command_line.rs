@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -133,12 +134,17 @@ fn answer(error: &clap::Error) -> Answer {
     }
 }
 
-/// The names of the programs in examples/.
+/// What needs more than an address to serve, or can't be a guest.
+const NOT_SERVED: [&str; 4] = ["dns", "graceful", "irc_client", "proxy"];
+
+/// The names of the programs in examples/, and of the larger ones below it, each a file or a folder.
 fn examples() -> Vec<String> {
-    let files = fs::read_dir(cargo::workspace_folder().join("examples"));
-    let paths = files.into_iter().flatten().flatten().map(|file| file.path());
-    let programs = paths.filter(|path| path.extension() == Some(OsStr::new("rs")));
+    let folder = cargo::workspace_folder().join("examples");
+    let entries = [folder.join("programs"), folder].map(fs::read_dir).into_iter().flatten().flatten().flatten();
+    let is_program = |path: &Path| path.extension() == Some(OsStr::new("rs")) || path.join("main.rs").is_file();
+    let programs = entries.map(|entry| entry.path()).filter(|path| is_program(path));
     let mut names: Vec<String> = programs.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+    names.retain(|name| !NOT_SERVED.contains(&name.as_str()));
     names.sort();
     names
 }
