@@ -155,7 +155,14 @@ pub const WINE_GUESTS: Known = Known {
         call("poll::a_reset_is_readable_and_the_receive_reveals_it", RESET_IS_END),
         example("chat::wasip1::the_same_conversation_as_natively", RESET_IS_END),
     ]],
-    sometimes: &[portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END)],
+    sometimes: &[portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END), RESET_IN_A_HANDSHAKE],
+};
+
+/// Before the server has sent anything, nothing tells it there.
+const RESET_IN_A_HANDSHAKE: Difference = Difference {
+    binary: "tls",
+    test: "failures::a_reset_in_each_flight_costs_that_connection_only",
+    reason: RESET_IS_END,
 };
 
 /// The same for its guests of preview2.
@@ -171,5 +178,6 @@ pub const WINE_COMPONENTS: Known = Known {
         portable("clients::a_thousand_connections_one_after_another_leave_nothing_behind", SLOW),
         portable("dispatcher::a3_close_all_closes_everything", RESET_IS_END),
         portable("sockets::a27_clients_that_reset_at_once_leave_the_server_alone", NOT_ACCEPTED),
+        RESET_IN_A_HANDSHAKE,
     ],
 };
