@@ -41,7 +41,7 @@ const TTL: Ttl = Ttl::from_secs(60);
 const QUERY_LENGTH_MAX: u16 = 1232;
 /// How long a UDP answer may be when the client says nothing else (RFC 1035, 4.2.1), and whatever it says.
 const UDP_LENGTHS: [u16; 2] = [512, 4096];
-/// What extends an answer is so long (RFC 6891).
+/// The length of the record OPT, which an answer with EDNS has (RFC 6891).
 const OPT_LENGTH: usize = 11;
 const HEADER_LENGTH: usize = 12;
 /// How long a TCP client may take for its next query.
@@ -134,7 +134,7 @@ fn serve(client: &AsyncSocket, zone: Rc<Zone>, dispatcher: &Dispatcher) -> io::R
     dispatcher.register(client)
 }
 
-/// What names stand for. A name that only others end with has no records (RFC 8020).
+/// The records of each name. A name that exists only as the end of others has none (RFC 8020).
 #[derive(Default)]
 struct Zone {
     records: HashMap<DomainName, Vec<Data>>,
@@ -213,7 +213,7 @@ fn question<'a>(query: &'a Query<'_>) -> Result<ParsedQuestion<'a>, ParseError> 
 }
 
 fn refuse(query: &Query<'_>, code: Rcode) -> Option<Vec<u8>> {
-    // Without a question: it may be what is malformed.
+    // Without the question, which may be what is malformed.
     let bytes = query.as_slice();
     let flags = [0x80 | bytes[2] & 0x79, code.to_int()];
     Some([&bytes[..2], &flags, &[0; 8]].concat())
@@ -229,7 +229,7 @@ fn answer_question(
     let extension = query.opt();
     let code = match (&extension, found) {
         (Some(extension), _) if extension.version() > 0 => OptRcode::BADVERS,
-        // Of the types these are none of records, but whole zones, signatures and the like.
+        // These types ask for whole zones, signatures and the like, not for records.
         _ if question.qclass() != Class::IN || (128..255).contains(&kind.to_int()) => OptRcode::REFUSED,
         (_, None) => OptRcode::NXDOMAIN,
         (_, Some(_)) => OptRcode::NOERROR,
@@ -244,7 +244,7 @@ fn answer_question(
     let wanted = found.into_iter().flatten().filter(|_| code == OptRcode::NOERROR).filter(is_wanted);
     for data in wanted {
         if reply.push((question.qname(), Class::IN, TTL, data)).is_err() {
-            // Some of the records are of no use: the client asks again over TCP.
+            // A part of the records is of no use: the client asks again over TCP.
             reply = reply.tc_rewind_into();
             break;
         }

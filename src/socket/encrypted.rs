@@ -25,14 +25,14 @@ pub(super) const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
 /// What one receive takes: two of the longest records. Decrypted it fits into one buffer beside the rest of a line.
 const RECEIVED_MAX: usize = 32 * 1024;
 
-/// Records need not have bytes for the program. So many receives without any are enough for one turn.
+/// Not every record has bytes for the program. After so many receives without any, the others are served.
 const EMPTY_RECEIVES_MAX: usize = 4;
 
-/// So much is encrypted at a time: what one system call takes gladly.
+/// How much is encrypted at a time: about what one system call takes.
 const ENCRYPTED_MAX: usize = 64 * 1024;
 
 impl Inner {
-    /// The number of bytes of `pieces` that were sent, in their encrypted form and all of that.
+    /// Sends `pieces` encrypted, and answers how many of their bytes have left completely.
     pub(super) fn send_encrypted(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut channel = self.channel.borrow_mut();
         let Some(channel) = channel.as_deref_mut() else { return Ok(0) };
@@ -60,7 +60,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Whether the kernel had no room for all of the session's output.
+    /// Whether encrypted bytes wait that the kernel had no room for.
     pub(super) fn has_output(&self) -> bool {
         self.encryption.get() != Encryption::None
             && self.channel.borrow().as_ref().is_some_and(|channel| !channel.output.is_empty())
@@ -68,7 +68,7 @@ impl Inner {
 
     /// Whether the end of the stream or an error is to be told after the bytes that were received before it.
     #[inline]
-    pub(super) fn has_end_behind(&self) -> bool {
+    pub(super) fn has_pending_end(&self) -> bool {
         self.encryption.get() != Encryption::None
             && self.channel.borrow().as_ref().is_some_and(|channel| channel.end.is_some())
     }
@@ -85,8 +85,9 @@ impl Inner {
         Ok(channel.output.is_empty())
     }
 
-    /// The same for a socket that closes now, if everything that the program sent has left: else its peer is to notice.
-    pub(super) fn end_encryption_in_passing(&self) {
+    /// The same for a socket that closes now. When something that the program sent is lost by that, the peer has to be able
+    /// to tell, so nothing is said.
+    pub(super) fn end_encryption_before_close(&self) {
         if self.queue.borrow().is_empty() && !self.is_given_up.get() {
             let _ = self.end_encryption();
         }
@@ -124,7 +125,7 @@ impl AsyncSocket {
         inner.queue.borrow_mut().clear();
         session.speak(&mut output);
         let (received, skips_newline) = inner.reader.borrow_mut().take_all();
-        let channel = Channel { session, output, owed: 0, end: None, broken: None, skips_newline };
+        let channel = Channel { session, output, owed: 0, end: None, output_error: None, skips_newline };
         *inner.channel.borrow_mut() = Some(Box::new(channel));
         inner.encryption.set(Encryption::ShakingHands);
         if self.is_connected() {
@@ -165,7 +166,7 @@ impl AsyncSocket {
             let Some(length) = received else { return Ok(None) };
             let was_shaking_hands = self.is_shaking_hands();
             let decrypted = self.take_in(&buffer[..length])?;
-            if self.inner.has_end_behind() && self.inner.read.get() == ReadSide::Drained {
+            if self.inner.has_pending_end() && self.inner.read.get() == ReadSide::Drained {
                 // The kernel may never have more to tell.
                 self.inner.read.set(ReadSide::Open);
             }
@@ -202,7 +203,7 @@ impl AsyncSocket {
         if is_done && !self.is_closing() {
             self.set_deadline(None);
         }
-        if self.is_connected() && is_done && !inner.has_end_behind() {
+        if self.is_connected() && is_done && !inner.has_pending_end() {
             // What waited for the handshake leaves now.
             self.send_waiting()?;
         } else if self.is_connected() && inner.has_output() {
@@ -212,12 +213,12 @@ impl AsyncSocket {
         Ok(decrypted)
     }
 
-    /// Sends what the session says by itself: a flight, a ticket, an alert. A peer that is gone by now has not hurt what
-    /// it has said before.
+    /// Sends what the session says by itself: a flight, a ticket, an alert. That the peer is gone by now must not lose what
+    /// it has said before, so an error is told later.
     fn answer(&self, channel: &mut Channel) {
         if let Err(error) = self.inner.send_output(channel) {
             channel.output.clear();
-            channel.broken = Some(error);
+            channel.output_error = Some(error);
         }
     }
 
@@ -249,8 +250,8 @@ impl AsyncSocket {
         self.call("handle_handshake", self.inner.handlers.handshake(), dispatcher)
     }
 
-    /// Tells why there is no encryption, and closes when the peer has read the alert: the kernel would take that back
-    /// from a peer whose bytes arrive after the close.
+    /// Tells why the handshake failed, and closes when the peer has had time to read the alert: bytes that arrive after a
+    /// close make the kernel reset the connection, and the alert is lost.
     fn fail_handshake(&self, error: io::Error, dispatcher: &Dispatcher) {
         if let Some(error) = self.tell(error, dispatcher) {
             self.lose(error, dispatcher);

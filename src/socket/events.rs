@@ -33,13 +33,13 @@ impl AsyncSocket {
                 && inner.handlers.drain().is_some_and(HandlerSlot::is_set),
             is_paused: inner.is_paused.get() || inner.is_muted.get(),
             is_shaking_hands: self.is_shaking_hands(),
-            has_unread: inner.reader.borrow().has_unread() || inner.has_end_behind(),
+            has_unread: inner.reader.borrow().has_unread() || inner.has_pending_end(),
             is_send_blocked: inner.is_send_blocked.get(),
             has_error,
             has_news: inner.is_connect_untold.get()
                 || inner.is_handshake_untold.get()
                 || inner.is_drain_due.get()
-                || (self.is_shaking_hands() && inner.has_end_behind()),
+                || (self.is_shaking_hands() && inner.has_pending_end()),
         }
     }
 

@@ -49,7 +49,7 @@ impl AsyncSocket {
         if inner.noted_error.borrow().is_none() {
             // It is closed next: whatever this finds changes nothing.
             let _ = self.flush_gathered();
-            inner.end_encryption_in_passing();
+            inner.end_encryption_before_close();
         }
         let dispatcher = inner.link.get();
         inner.status.set(SocketStatus::Closed);

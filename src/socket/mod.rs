@@ -177,7 +177,7 @@ pub(crate) struct Inner {
 impl Drop for Inner {
     /// The file goes before the descriptor is closed, for then another file may get the number by which it is known.
     fn drop(&mut self) {
-        self.end_encryption_in_passing();
+        self.end_encryption_before_close();
         self.file.take();
     }
 }

@@ -54,21 +54,22 @@ pub(super) struct Channel {
     /// So many bytes at the front of the socket's queue are in `output` already. They leave the queue when all of
     /// `output` has left, so that an empty queue means for an encrypted connection what it means for any other.
     pub(super) owed: usize,
-    /// What was found behind the bytes that the program has to get first: the end of the stream, or an error.
+    /// The end of the stream or an error, which was found behind bytes that the program has to get first.
     pub(super) end: Option<io::Result<()>>,
-    /// Why the session's own words could not be sent. The peer may have said something before, so it is told when there
-    /// is nothing more to read.
-    pub(super) broken: Option<io::Error>,
+    /// Why `output` could not be sent, when it was nothing of the program's. What the peer has sent before still counts,
+    /// so this is told only when there is nothing more to read.
+    pub(super) output_error: Option<io::Error>,
     /// A `\n` that comes first belongs to the last line that was read before the encryption.
     pub(super) skips_newline: bool,
 }
 
 impl Channel {
-    /// Takes in what the kernel had; nothing is the end that TCP tells, which must not come before the session's.
+    /// Takes in bytes that have arrived. An empty slice is the end of the TCP stream: the session has to have said before that
+    /// nothing more comes, or the stream was cut.
     pub(super) fn take_in(&mut self, mut received: &[u8], plain: &mut LineReader) {
         if received.is_empty() {
             let is_shaking_hands = self.session.is_shaking_hands();
-            self.end = Some(Err(self.broken.take().unwrap_or_else(|| truncated(is_shaking_hands))));
+            self.end = Some(Err(self.output_error.take().unwrap_or_else(|| truncated(is_shaking_hands))));
             return;
         }
         if std::mem::take(&mut self.skips_newline) {

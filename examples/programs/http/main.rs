@@ -1,4 +1,5 @@
-//! An HTTP/1.1 server for strangers: files of a folder, uploads and an echo, with the rules and limits that this takes.
+//! An HTTP/1.1 server that can be exposed to anybody: the files of a folder, uploads and an echo, with the limits that this
+//! takes.
 //!
 //! ```sh
 //! cargo run --example http -- 127.0.0.1:8080 --root www

@@ -21,7 +21,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(15);
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 /// How long the server may take to say goodbye.
 const QUIT_TIME: Duration = Duration::from_secs(5);
-/// More lines than these don't wait to be said: typing does.
+/// How many lines may wait to be sent; beyond that whoever types has to wait.
 const WAITING_MAX: usize = 50;
 
 pub struct Options {

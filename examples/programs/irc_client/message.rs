@@ -23,7 +23,7 @@ pub fn parse(line: &str) -> Option<Message> {
     Some(Message { source, command, parameters: words.chain(last).collect() })
 }
 
-/// Without what would command a terminal, or turn the direction of writing.
+/// The text without the characters that a terminal obeys, and those that change the direction of writing.
 pub fn harmless(text: &str) -> String {
     let turns = |it: char| matches!(it, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|it| if it.is_control() || turns(it) { char::REPLACEMENT_CHARACTER } else { it }).collect()

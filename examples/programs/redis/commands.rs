@@ -95,7 +95,7 @@ impl Store {
             [b"hello"] | [b"hello", b"2", ..] => Ok(Answer::Raw(HELLO)),
             // After this clients go on with the protocol's version 2.
             [b"hello", ..] => Err("NOPROTO unsupported protocol version".into()),
-            // That is a browser, by which a page of anybody's could give commands.
+            // That is a browser: any page that it shows could give commands this way.
             [b"post" | b"host:", ..] => Ok(Answer::Last("".into())),
             _ => Err(unknown(words)),
         }
