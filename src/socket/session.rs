@@ -64,8 +64,8 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// Takes in bytes that have arrived. An empty slice is the end of the TCP stream: the session has to have said before that
-    /// nothing more comes, or the stream was cut.
+    /// Takes in bytes that have arrived. An empty slice is the end of the TCP stream: the session has to have said before
+    /// that nothing more comes, or the stream was cut.
     pub(super) fn take_in(&mut self, mut received: &[u8], plain: &mut LineReader) {
         if received.is_empty() {
             let is_shaking_hands = self.session.is_shaking_hands();
