@@ -1,7 +1,7 @@
 //! `http`: serves files, uploads and an echo to strangers.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -9,15 +9,14 @@ use std::process::Output;
 use std::thread;
 use std::time::Duration;
 
-use selectio_driver::client::Client;
-use selectio_driver::guest::START_LIMIT;
 use selectio_driver::host::Network;
 use selectio_driver::known_client;
-use selectio_driver::process::{Process, Stream};
-use selectio_driver::{Ended, Host, Program, System, World, cargo, in_every_world, program};
+use selectio_driver::process::Stream;
+use selectio_driver::{Ended, Program, World, in_every_world};
 use sha2::{Digest, Sha256};
 
 use crate::LIMIT;
+use crate::raw::{connect, receive_all, receive_until, send_and_reset};
 
 in_every_world!(
     files_arrive_whole,
@@ -78,11 +77,8 @@ impl Server {
             symlink(target, folder.path(name)).expect("a link");
         }
         let root = folder.path("www");
-        let process = start(world, &root, &[&["--root", &root], arguments].concat());
-        let stream = if world == World::Wasip1 { Stream::Stderr } else { Stream::Stdout };
-        let address = process.wait_for(stream, START_LIMIT, |text| program::announced(text).next());
-        let program = Program { address: address.expect("it says where it listens"), process };
-        Server { program, folder }
+        let program = Program::start_with_folder("http", world, &root, &[&["--root", &root], arguments].concat());
+        Server { program: program.expect("it starts"), folder }
     }
 
     fn address(&self) -> SocketAddr {
@@ -100,7 +96,6 @@ impl Server {
     /// Sends the bytes in pieces of this length, and answers all that comes until the connection ends.
     fn exchange(&self, request: &[u8], piece_length: usize) -> String {
         let mut stream = self.connect();
-        stream.set_nodelay(true).expect("a stream");
         let mut sender = stream.try_clone().expect("a duplicate");
         let request = request.to_vec();
         let sending = thread::spawn(move || {
@@ -115,64 +110,6 @@ impl Server {
         sending.join().expect("no panic");
         String::from_utf8_lossy(&received).into_owned()
     }
-}
-
-fn start(world: World, folder: &str, arguments: &[&str]) -> Process {
-    let executable = cargo::example("http", world).expect("it builds");
-    let host = || Host::chosen().expect("a host");
-    let mut command = match world {
-        World::Native => System::chosen().and_then(|it| it.command(&executable)).expect("the system is there"),
-        World::Wasip1 => {
-            host().command_with_options(Network::Listeners(&["127.0.0.1:0".to_owned()])).expect("it builds")
-        }
-        World::Wasip2 => host().command_with_options(Network::Whole).expect("it builds"),
-    };
-    if world != World::Native {
-        command.args(["--dir", folder]).arg(executable);
-    }
-    command.arg("127.0.0.1:0").args(arguments);
-    Process::start(command).expect("it starts")
-}
-
-pub fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(LIMIT)).expect("a stream");
-    stream.set_write_timeout(Some(LIMIT)).expect("a stream");
-    stream
-}
-
-/// Reads until the connection ends, in one way or another.
-pub fn receive_all(stream: &mut TcpStream) -> Vec<u8> {
-    let (mut received, mut buffer) = (Vec::new(), [0; 64 * 1024]);
-    loop {
-        match stream.read(&mut buffer) {
-            Ok(0) => return received,
-            Ok(length) => received.extend(&buffer[..length]),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return received,
-            Err(error) => panic!("{error} after {}", String::from_utf8_lossy(&received)),
-        }
-    }
-}
-
-/// Reads until all of the text has come at the end.
-pub fn receive_until(stream: &mut TcpStream, end: &str) -> Vec<u8> {
-    let (mut received, mut buffer) = (Vec::new(), [0; 1]);
-    while !received.ends_with(end.as_bytes()) {
-        stream
-            .read_exact(&mut buffer)
-            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&received)));
-        received.extend(buffer);
-    }
-    received
-}
-
-/// Connects, sends the request, and resets the connection.
-pub fn send_and_reset(address: SocketAddr, request: &str) {
-    let mut client = Client::connect(address).expect("it listens");
-    client.send(request.as_bytes()).expect("it is connected");
-    // When a part of the answer has come, the request is under way.
-    client.receive().expect("it is connected");
-    client.reset().expect("a socket");
 }
 
 /// Five million bytes, of which no two pieces are the same.

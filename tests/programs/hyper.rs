@@ -11,7 +11,8 @@ use selectio_driver::process::Stream;
 use selectio_driver::{Ended, Program, World, in_every_world};
 
 use crate::LIMIT;
-use crate::http::{Folder, connect, curl, curl_text, data, receive_all, receive_until, send_and_reset};
+use crate::http::{Folder, curl, curl_text, data};
+use crate::raw::{connect, receive_all, receive_until, send_and_reset};
 
 in_every_world!(
     both_protocols_are_spoken_on_one_port,

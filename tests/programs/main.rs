@@ -5,6 +5,7 @@
 #![cfg(all(unix, not(target_family = "wasm")))]
 #![forbid(unsafe_code)]
 
+mod browser;
 mod dns;
 mod graceful;
 mod http;
@@ -12,6 +13,7 @@ mod hyper;
 mod irc_client;
 mod protocols;
 mod proxy;
+mod raw;
 mod redis;
 mod tls;
 mod websocket;

@@ -1,7 +1,7 @@
 //! `redis`: speaks with the clients of Redis, and with what claims to be one.
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -13,6 +13,7 @@ use selectio_driver::host::Network;
 use selectio_driver::{Ended, Program, World, in_every_world, known_client};
 
 use crate::LIMIT;
+use crate::raw::{connect, expect, receive_all};
 
 in_every_world!(
     redis_cli_sees_what_redis_shows,
@@ -33,35 +34,10 @@ fn start(world: World) -> Program {
     Program::start("redis", world, &[]).expect("it starts")
 }
 
-fn connect(program: &Program) -> TcpStream {
-    let stream = TcpStream::connect(program.address).expect("it listens");
-    stream.set_nodelay(true).expect("a stream");
-    stream.set_read_timeout(Some(LIMIT)).expect("a stream");
-    stream.set_write_timeout(Some(LIMIT)).expect("a stream");
-    stream
-}
-
-/// Reads exactly what is expected.
-#[track_caller]
-fn expect(stream: &mut TcpStream, expected: &[u8]) {
-    let mut received = vec![0; expected.len()];
-    stream.read_exact(&mut received).expect("an answer");
-    assert!(received == expected, "{} in place of {}", received.escape_ascii(), expected.escape_ascii());
-}
-
 #[track_caller]
 fn ask(stream: &mut TcpStream, request: &[u8], expected: &[u8]) {
     stream.write_all(request).expect("it is connected");
     expect(stream, expected);
-}
-
-/// Reads to the end, which a reset is too.
-fn rest(stream: &mut TcpStream) -> Vec<u8> {
-    let mut received = Vec::new();
-    match stream.read_to_end(&mut received) {
-        Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("the connection doesn't end: {error}"),
-        _ => received,
-    }
 }
 
 fn run(mut command: Command, input: &str) -> Output {
@@ -196,7 +172,7 @@ fn requests_do_not_depend_on_the_segments_they_arrive_in(world: World) {
         *-1\r\n  PING  \n*2\r\n$4\r\nLLEN\r\n$1\r\nx\r\n*1\r\n$4\r\nPING\r\n";
     let answers = b"+OK\r\n$7\r\n\r\n$3\r\n*\r\n$0\r\n\r\n+PONG\r\n:0\r\n+PONG\r\n";
     for length in [1, 2, 3, 5, 7, 11, requests.len()] {
-        let mut stream = connect(&program);
+        let mut stream = connect(program.address);
         for segment in requests.chunks(length) {
             stream.write_all(segment).expect("it is connected");
             // So that they are not all received at once.
@@ -204,13 +180,13 @@ fn requests_do_not_depend_on_the_segments_they_arrive_in(world: World) {
         }
         expect(&mut stream, answers);
         stream.shutdown(Shutdown::Write).expect("it is connected");
-        assert_eq!(rest(&mut stream), b"", "nothing is answered twice");
+        assert_eq!(receive_all(&mut stream), b"", "nothing is answered twice");
     }
 }
 
 fn garbage_costs_its_sender_alone(world: World) {
     let program = start(world);
-    let mut other = connect(&program);
+    let mut other = connect(program.address);
     ask(&mut other, b"SET key value\r\n", b"+OK\r\n");
     let long = [b'x'; 70_000];
     let many = [b"*2\r\n$3\r\nGET\r\n$".as_slice(), &[b'1'; 100]].concat();
@@ -229,9 +205,9 @@ fn garbage_costs_its_sender_alone(world: World) {
         (b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\nFLUSHALL\r\n", ""),
     ];
     for (garbage, answer) in cases {
-        let mut stream = connect(&program);
+        let mut stream = connect(program.address);
         stream.write_all(garbage).expect("it is connected");
-        assert_eq!(String::from_utf8_lossy(&rest(&mut stream)), *answer, "{}", garbage.escape_ascii());
+        assert_eq!(String::from_utf8_lossy(&receive_all(&mut stream)), *answer, "{}", garbage.escape_ascii());
     }
     ask(&mut other, b"GET key\r\n", b"$5\r\nvalue\r\n");
     ask(&mut other, b"SET \"a b\" 'c \"d'\nGET \"a b\"\n", b"+OK\r\n$4\r\nc \"d\r\n");
@@ -241,7 +217,7 @@ fn a_large_value_comes_back_as_it_went(world: World) {
     let length = if world == World::Native { 60_000_000 } else { 5_000_000 };
     let program = start(world);
     let value: Vec<u8> = (0..length).map(|index: u32| (index % 251) as u8).collect();
-    let mut stream = connect(&program);
+    let mut stream = connect(program.address);
     write!(stream, "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n${length}\r\n").expect("it is connected");
     // Segments of odd lengths, of which the first are so small that looking at everything again would take for ever.
     value[..2_000].chunks(1).chain(value[2_000..].chunks(4_999)).for_each(|segment| {
@@ -256,7 +232,7 @@ fn a_large_value_comes_back_as_it_went(world: World) {
 
 fn keys_expire_by_themselves(world: World) {
     let program = start(world);
-    let mut stream = connect(&program);
+    let mut stream = connect(program.address);
     ask(&mut stream, b"SET late x\r\nSET early x PX 1\r\nEXPIRE late 100\r\n", b"+OK\r\n+OK\r\n:1\r\n");
     let mut requests = String::new();
     for index in 0..3000 {
@@ -283,7 +259,7 @@ fn keys_expire_by_themselves(world: World) {
 fn a_subscriber_that_takes_nothing_is_cut_off_alone(world: World) {
     const LENGTH: usize = 1 << 20;
     let program = start(world);
-    let [mut slow, mut quick, mut publisher] = [(); 3].map(|()| connect(&program));
+    let [mut slow, mut quick, mut publisher] = [(); 3].map(|()| connect(program.address));
     let subscribed = b"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n";
     ask(&mut slow, b"SUBSCRIBE news\r\n", subscribed);
     ask(&mut quick, b"SUBSCRIBE news\r\n", subscribed);
@@ -324,13 +300,13 @@ fn answers_wait_until_they_are_taken(world: World) {
     const LENGTH: usize = 1 << 20;
     const COUNT: usize = 100;
     let program = start(world);
-    let mut stream = connect(&program);
+    let mut stream = connect(program.address);
     let request =
         [format!("*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n${LENGTH}\r\n").as_bytes(), &[b'x'; LENGTH], b"\r\n"].concat();
     ask(&mut stream, &request, b"+OK\r\n");
     let before = program.process.resident_bytes();
     stream.write_all("GET key\r\n".repeat(COUNT).as_bytes()).expect("it is connected");
-    let mut other = connect(&program);
+    let mut other = connect(program.address);
     ask(&mut other, b"PING\r\n", b"+PONG\r\n");
     let answer = [format!("${LENGTH}\r\n").as_bytes(), &[b'x'; LENGTH], b"\r\n"].concat();
     for _ in 0..COUNT {
@@ -351,7 +327,7 @@ fn resets_leave_nothing_behind(world: World) {
             client.reset().expect("it is connected");
         }
     }
-    let mut stream = connect(&program);
+    let mut stream = connect(program.address);
     let deadline = Instant::now() + LIMIT;
     loop {
         stream.write_all(b"PUBLISH b text\r\n").expect("it is connected");
@@ -364,12 +340,12 @@ fn resets_leave_nothing_behind(world: World) {
 
 fn a_wish_to_end_ends_it_at_once(world: World) {
     let mut program = start(world);
-    let mut stream = connect(&program);
+    let mut stream = connect(program.address);
     ask(&mut stream, b"PING\r\n", b"+PONG\r\n");
     program.process.signal("TERM").expect("the signal is sent");
     let status = program.process.wait(LIMIT).expect("it ends");
     assert_eq!(status.code(), Some(0), "{}", program.process.all_output());
-    assert_eq!(rest(&mut stream), b"");
+    assert_eq!(receive_all(&mut stream), b"");
 }
 
 fn wrong_calls_are_answered_in_one_line(world: World) {

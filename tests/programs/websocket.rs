@@ -1,19 +1,20 @@
 //! `websocket`: a chat in the browser, and what keeps to the protocol or doesn't.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Write;
+use std::net::TcpStream;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use selectio_driver::client::Client;
 use selectio_driver::host::Network;
-use selectio_driver::process::{Process, Stream};
-use selectio_driver::{Ended, Program, World, in_every_world, known_client};
+use selectio_driver::{Ended, Program, World, in_every_world};
 use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame};
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::LIMIT;
+use crate::browser::Browser;
+use crate::raw::{connect, expect, receive_all};
 
 in_every_world!(
     two_tabs_of_a_browser_chat,
@@ -36,17 +37,9 @@ fn start(world: World) -> Program {
     Program::start("websocket", world, &[]).expect("it starts")
 }
 
-fn connect(program: &Program) -> TcpStream {
-    let stream = TcpStream::connect(program.address).expect("it listens");
-    stream.set_nodelay(true).expect("a stream");
-    stream.set_read_timeout(Some(LIMIT)).expect("a stream");
-    stream.set_write_timeout(Some(LIMIT)).expect("a stream");
-    stream
-}
-
 fn join(program: &Program) -> WebSocket<TcpStream> {
     let (socket, _) =
-        tungstenite::client(format!("ws://{}/ws", program.address), connect(program)).expect("a handshake");
+        tungstenite::client(format!("ws://{}/ws", program.address), connect(program.address)).expect("a handshake");
     socket
 }
 
@@ -77,140 +70,10 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// Joins by hand.
 fn join_raw(program: &Program) -> TcpStream {
-    let mut stream = connect(program);
+    let mut stream = connect(program.address);
     stream.write_all(HANDSHAKE.as_bytes()).expect("it is connected");
     expect(&mut stream, HANDSHAKE_ANSWER.as_bytes());
     stream
-}
-
-#[track_caller]
-fn expect(stream: &mut TcpStream, expected: &[u8]) {
-    let mut received = vec![0; expected.len()];
-    stream.read_exact(&mut received).expect("an answer");
-    assert!(received == expected, "{} in place of {}", received.escape_ascii(), expected.escape_ascii());
-}
-
-/// Reads to the end, which a reset is too.
-fn rest(stream: &mut TcpStream) -> Vec<u8> {
-    let mut received = Vec::new();
-    match stream.read_to_end(&mut received) {
-        Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("the connection doesn't end: {error}"),
-        _ => received,
-    }
-}
-
-/// ChromeDriver, and a session of it.
-struct Browser {
-    address: SocketAddr,
-    session: String,
-    _driver: Process,
-}
-
-/// How often another one had the port.
-const STARTS_MAX: usize = 5;
-
-impl Browser {
-    fn start() -> Browser {
-        let (driver, port) = (0..STARTS_MAX).find_map(|_| Browser::start_driver()).expect("a port is free");
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let mut browser = Browser { address, session: String::new(), _driver: driver };
-        let options = r#"{"args": ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]}"#;
-        let session =
-            browser.call("", &format!(r#"{{"capabilities": {{"alwaysMatch": {{"goog:chromeOptions": {options}}}}}}}"#));
-        browser.session = format!("/{}", member(&session, "sessionId"));
-        browser
-    }
-
-    /// None when somebody else had the port: it takes a free one of IPv6, and wants the same of IPv4.
-    fn start_driver() -> Option<(Process, u16)> {
-        let mut command = known_client::command("chromedriver").expect("it is installed");
-        command.arg("--port=0");
-        let driver = Process::start(command).expect("it starts");
-        let port = driver.wait_for(Stream::Stdout, LIMIT, |text| {
-            text.split_once("started successfully on port ")?.1.split('.').next()?.parse().ok()
-        });
-        match port {
-            Ok(port) => Some((driver, port)),
-            Err(error) if format!("{error:#}").contains("port not available") => None,
-            Err(error) => panic!("{error:#}"),
-        }
-    }
-
-    fn call(&self, path: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).expect("it listens");
-        stream.set_read_timeout(Some(LIMIT)).expect("a stream");
-        let (path, length) = (format!("/session{}{path}", self.session), body.len());
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-        stream.write_all((head + body).as_bytes()).expect("it is connected");
-        // It keeps the connection open whatever it was asked.
-        let (mut answer, mut received) = (String::new(), 1);
-        while received > 0 && !is_whole(&answer) {
-            let mut bytes = [0; 4096];
-            received = stream.read(&mut bytes).expect("an answer");
-            answer += &String::from_utf8_lossy(&bytes[..received]);
-        }
-        assert!(answer.starts_with("HTTP/1.1 200"), "{body}: {answer}");
-        answer
-    }
-
-    /// Opens the address in another tab, which is the current one then.
-    fn open(&self, url: &str) -> String {
-        let tab = member(&self.call("/window/new", r#"{"type": "tab"}"#), "handle");
-        self.select(&tab);
-        self.call("/url", &format!(r#"{{"url": "{url}"}}"#));
-        tab
-    }
-
-    fn select(&self, tab: &str) {
-        self.call("/window", &format!(r#"{{"handle": "{tab}"}}"#));
-    }
-
-    fn run(&self, script: &str) -> String {
-        self.call("/execute/sync", &format!(r#"{{"script": "{script}", "args": []}}"#))
-    }
-
-    fn say(&self, text: &str) {
-        self.run(&format!("document.getElementById('text').value = '{text}'; document.forms[0].requestSubmit();"));
-    }
-
-    fn wait_for(&self, text: &str) {
-        let deadline = Instant::now() + LIMIT;
-        loop {
-            let said = self.run("return document.getElementById('said').innerText;");
-            if said.contains(text) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{text} is missing: {said}");
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // The driver ends the browser with the session.
-        if let Ok(mut stream) = TcpStream::connect(self.address) {
-            let head =
-                format!("DELETE /session{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", self.session);
-            let _ = stream.set_read_timeout(Some(LIMIT));
-            let _ = stream.write_all(head.as_bytes());
-            let _ = stream.read(&mut [0; 4096]);
-        }
-    }
-}
-
-/// Whether the body of an HTTP response has as many bytes as its head says.
-fn is_whole(response: &str) -> bool {
-    let Some((head, body)) = response.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-    length.is_some_and(|length: usize| body.len() >= length)
-}
-
-/// The string of this name in a JSON text.
-fn member(json: &str, name: &str) -> String {
-    let rest = json.split_once(&format!("\"{name}\":\"")).unwrap_or_else(|| panic!("{name} is missing: {json}")).1;
-    rest.split('"').next().unwrap_or_default().to_owned()
 }
 
 fn two_tabs_of_a_browser_chat(world: World) {
@@ -301,7 +164,7 @@ fn each_misdeed_has_its_code(world: World) {
     for (misdeed, bytes, code) in cases {
         let mut stream = join_raw(&program);
         stream.write_all(&bytes).expect("it is connected");
-        let answer = rest(&mut stream);
+        let answer = receive_all(&mut stream);
         assert_eq!(answer.first(), Some(&0x88), "{misdeed}: {}", answer.escape_ascii());
         assert_eq!(answer[2..4], code.to_be_bytes(), "{misdeed}: {}", answer.escape_ascii());
         assert_eq!(answer.len(), 2 + usize::from(answer[1]), "{misdeed}: {}", answer.escape_ascii());
@@ -324,7 +187,7 @@ fn a_close_is_answered(world: World) {
     // The end without a word.
     let client = join(&program);
     client.get_ref().shutdown(std::net::Shutdown::Write).expect("it is connected");
-    assert_eq!(rest(&mut client.get_ref().try_clone().expect("a stream")), b"");
+    assert_eq!(receive_all(&mut client.get_ref().try_clone().expect("a stream")), b"");
 }
 
 fn pings_are_answered(world: World) {
@@ -339,7 +202,7 @@ fn pings_are_answered(world: World) {
     stream.write_all(&sent).expect("it is connected");
     // Of pings that came together only the last one has to be answered; a close comes last.
     stream.write_all(&frame(0x88, &[3, 0xe8])).expect("it is connected");
-    let answers = rest(&mut stream);
+    let answers = receive_all(&mut stream);
     assert!(answers.ends_with(&[0x8a, 1, 199, 0x88, 2, 3, 0xe8]), "{}", answers.escape_ascii());
 }
 
@@ -358,14 +221,14 @@ fn who_takes_nothing_is_cut_off_alone(world: World) {
     if let (Some(before), Some(after)) = (before, program.process.resident_bytes()) {
         assert!(after.saturating_sub(before) < 20 << 20, "{before} bytes, then {after}");
     }
-    let received = rest(&mut slow).len();
+    let received = receive_all(&mut slow).len();
     assert!(received < 400 * LENGTH, "{received} bytes were kept for who takes none");
 }
 
 fn who_is_silent_for_long_is_gone(world: World) {
     let program = Program::start("websocket", world, &["--timeout", "1"]).expect("it starts");
     let (mut awake, mut silent) = (join(&program), join_raw(&program));
-    let ended = thread::spawn(move || rest(&mut silent));
+    let ended = thread::spawn(move || receive_all(&mut silent));
     for _ in 0..4 {
         // The client answers when it reads on.
         assert!(matches!(awake.read(), Ok(Message::Ping(_))), "a ping comes");
@@ -412,9 +275,9 @@ fn requests_are_answered_as_http_wants_it(world: World) {
         (&elsewhere, "404", ""),
     ];
     for (request, status, part) in cases {
-        let mut stream = connect(&program);
+        let mut stream = connect(program.address);
         stream.write_all(request.as_bytes()).expect("it is connected");
-        let answer = String::from_utf8(rest(&mut stream)).expect("a text");
+        let answer = String::from_utf8(receive_all(&mut stream)).expect("a text");
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
         let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).expect("a length");
@@ -426,7 +289,7 @@ fn requests_are_answered_as_http_wants_it(world: World) {
 
 fn requests_that_take_too_long_are_answered(world: World) {
     let program = Program::start("websocket", world, &["--timeout", "1"]).expect("it starts");
-    let mut stream = connect(&program);
+    let mut stream = connect(program.address);
     let mut sender = stream.try_clone().expect("a stream");
     // However much comes until then.
     let drip = thread::spawn(move || {
@@ -437,7 +300,7 @@ fn requests_that_take_too_long_are_answered(world: World) {
             thread::sleep(Duration::from_millis(50));
         }
     });
-    let answer = String::from_utf8(rest(&mut stream)).expect("a text");
+    let answer = String::from_utf8(receive_all(&mut stream)).expect("a text");
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     drip.join().expect("no panic");
 }
@@ -447,7 +310,7 @@ fn nothing_is_lost_behind_the_handshake(world: World) {
     let mut listener = join(&program);
     let sent = [HANDSHAKE.as_bytes(), &frame(0x81, b"first"), &frame(0x81, b"second")].concat();
     for length in [1, 7, sent.len()] {
-        let mut stream = connect(&program);
+        let mut stream = connect(program.address);
         for segment in sent.chunks(length) {
             stream.write_all(segment).expect("it is connected");
         }
@@ -475,7 +338,7 @@ fn resets_hurt_nobody(world: World) {
 
 fn asked_to_end_it_says_goodbye(world: World) {
     let mut program = start(world);
-    let mut silent = connect(&program);
+    let mut silent = connect(program.address);
     let mut clients = [join(&program), join(&program)];
     program.process.signal("TERM").expect("the signal is sent");
     for client in &mut clients {
@@ -483,7 +346,7 @@ fn asked_to_end_it_says_goodbye(world: World) {
         assert_eq!(frame.code, CloseCode::Away);
         assert!(matches!(client.read(), Err(Error::ConnectionClosed)), "the connection ends");
     }
-    assert_eq!(rest(&mut silent), b"");
+    assert_eq!(receive_all(&mut silent), b"");
     let status = program.process.wait(LIMIT).expect("it ends");
     assert_eq!(status.code(), Some(0), "{}", program.process.all_output());
 }
