@@ -28,23 +28,31 @@ const RECEIVED_MAX: usize = 32 * 1024;
 /// Not every record has bytes for the program. After so many receives without any, the others are served.
 const EMPTY_RECEIVES_MAX: usize = 4;
 
-/// How much is encrypted at a time: about what one system call takes.
+/// How much is encrypted at a time, and sent by one system call.
 const ENCRYPTED_MAX: usize = 64 * 1024;
 
+/// How much is sent at a time: about what the kernel takes of a connection without encryption (tcp_wmem, tcp(7)).
+const SENT_MAX: usize = 4 * 1024 * 1024;
+
 impl Inner {
-    /// Sends `pieces` encrypted, and answers how many of their bytes have left completely.
+    /// Sends `pieces` encrypted, as much as the kernel has room for, and answers how many of their bytes have left
+    /// completely.
     pub(super) fn send_encrypted(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut channel = self.channel.borrow_mut();
         let Some(channel) = channel.as_deref_mut() else { return Ok(0) };
-        if channel.output.is_empty() && channel.owed == 0 && self.encryption.get() == Encryption::Established {
-            for piece in pieces {
-                let length = piece.len().min(ENCRYPTED_MAX - channel.owed);
-                channel.session.encrypt(&piece[..length], &mut channel.output)?;
-                channel.owed += length;
+        let mut sent = 0;
+        loop {
+            if channel.output.is_empty() && channel.owed == 0 && self.encryption.get() == Encryption::Established {
+                channel.encrypt(pieces, sent, ENCRYPTED_MAX)?;
+            }
+            self.send_output(channel)?;
+            let has_left = channel.output.is_empty();
+            let length = if has_left { std::mem::take(&mut channel.owed) } else { 0 };
+            sent += length;
+            if length == 0 || sent >= SENT_MAX {
+                return Ok(sent);
             }
         }
-        self.send_output(channel)?;
-        Ok(if channel.output.is_empty() { std::mem::take(&mut channel.owed) } else { 0 })
     }
 
     fn send_output(&self, channel: &mut Channel) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! What a connection needs that is encrypted, whoever does it.
 
 use std::any::Any;
-use std::io;
+use std::io::{self, IoSlice};
 
 use crate::line_reader::LineReader;
 use crate::send_queue::SendQueue;
@@ -64,6 +64,18 @@ pub(super) struct Channel {
 }
 
 impl Channel {
+    /// Encrypts what comes after the first `skipped` bytes of `pieces`, so many bytes at most.
+    pub(super) fn encrypt(&mut self, pieces: &[IoSlice<'_>], mut skipped: usize, length_max: usize) -> io::Result<()> {
+        for piece in pieces {
+            let rest = &piece[skipped.min(piece.len())..];
+            skipped -= piece.len() - rest.len();
+            let length = rest.len().min(length_max - self.owed);
+            self.session.encrypt(&rest[..length], &mut self.output)?;
+            self.owed += length;
+        }
+        Ok(())
+    }
+
     /// Takes in bytes that have arrived. An empty slice is the end of the TCP stream: the session has to have said before
     /// that nothing more comes, or the stream was cut.
     pub(super) fn take_in(&mut self, mut received: &[u8], plain: &mut LineReader) {
@@ -77,7 +89,6 @@ impl Channel {
         }
         match self.session.decrypt(received, plain, &mut self.output) {
             Ok(false) => {}
-            Ok(true) if self.session.is_shaking_hands() => self.end = Some(Err(truncated(true))),
             Ok(true) => self.end = Some(Ok(())),
             Err(error) => self.end = Some(Err(error)),
         }

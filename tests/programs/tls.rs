@@ -1,6 +1,6 @@
 //! TLS with OpenSSL at the other end: of a server made with the library, and of a client.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, mpsc};
@@ -210,28 +210,17 @@ fn a_client_speaks_to_openssl_s_server() {
     }
 }
 
-#[test]
-fn a_reader_that_is_slow_gets_fifty_megabytes_in_constant_memory() {
-    const LENGTH: usize = 50_000_000;
+/// Serves one kind of client in a thread: `welcome` says what it gets when it is accepted.
+fn serve_with(welcome: fn(&AsyncSocket) -> io::Result<()>) -> SocketAddr {
     let (told, address) = mpsc::channel();
     thread::spawn(move || {
         let dispatcher = Dispatcher::new()?;
         let server = AsyncSocket::listener("127.0.0.1:0")?;
         server.set_tls(config("server"))?;
         let _ = told.send(server.local_addr()?.inet().expect("an address"));
-        server.set_handle_accept(|server, dispatcher| {
+        server.set_handle_accept(move |server, dispatcher| {
             while let Some(client) = server.accept()? {
-                let mut left = LENGTH;
-                let mut go_on = move |client: &AsyncSocket, _: &Dispatcher| {
-                    while left > 0 && !client.is_send_buffer_full() {
-                        let piece = &[7; 10_000][..left.min(10_000)];
-                        left -= piece.len();
-                        let waiting = client.send(piece)?;
-                        assert!(waiting < 200_000, "back-pressure holds: {waiting} bytes wait");
-                    }
-                    if left == 0 { client.close_after_flush() } else { Ok(()) }
-                };
-                client.set_handle_write(move |client, dispatcher| go_on(client, dispatcher));
+                welcome(&client)?;
                 dispatcher.register(&client)?;
             }
             Ok(())
@@ -239,7 +228,12 @@ fn a_reader_that_is_slow_gets_fifty_megabytes_in_constant_memory() {
         dispatcher.register(&server)?;
         dispatcher.run()
     });
-    let address: SocketAddr = address.recv_timeout(LIMIT).expect("it listens");
+    address.recv_timeout(LIMIT).expect("it listens")
+}
+
+/// Reads to the end, which has to be one with a close_notify, with a pause after each of so many bytes. Answers how many
+/// there were, all of them sevens.
+fn read_slowly(address: SocketAddr, pause_each: usize) -> usize {
     let config = tls::client_config(file("root.pem")).expect("a root");
     let mut tls =
         tls::rustls::ClientConnection::new(config, "localhost".try_into().expect("a name")).expect("a client");
@@ -250,15 +244,59 @@ fn a_reader_that_is_slow_gets_fifty_megabytes_in_constant_memory() {
     loop {
         let length = stream.read(&mut buffer).expect("the end is one with a close_notify");
         if length == 0 {
-            break;
+            return received;
         }
         assert!(buffer[..length].iter().all(|byte| *byte == 7));
         received += length;
         since_pause += length;
-        if since_pause > 5_000_000 {
+        if since_pause > pause_each {
             since_pause = 0;
             thread::sleep(Duration::from_millis(10));
         }
     }
-    assert_eq!(received, LENGTH);
+}
+
+#[test]
+fn a_reader_that_is_slow_gets_fifty_megabytes_in_constant_memory() {
+    const LENGTH: usize = 50_000_000;
+    let address = serve_with(|client| {
+        let mut left = LENGTH;
+        client.set_handle_write(move |client, _| {
+            while left > 0 && !client.is_send_buffer_full() {
+                let piece = &[7; 10_000][..left.min(10_000)];
+                left -= piece.len();
+                let waiting = client.send(piece)?;
+                assert!(waiting < 200_000, "back-pressure holds: {waiting} bytes wait");
+            }
+            if left == 0 { client.close_after_flush() } else { Ok(()) }
+        });
+        Ok(())
+    });
+    assert_eq!(read_slowly(address, 5_000_000), LENGTH);
+}
+
+#[test]
+fn what_counts_as_sent_has_left_in_its_encrypted_form() {
+    const LENGTH: usize = 20_000_000;
+    let address = serve_with(|client| {
+        client.set_send_water_marks(0, 1)?;
+        client.set_handle_handshake(|client, _| client.send(vec![7; LENGTH]).map(drop));
+        // Nothing waits any more, so that nothing is lost by this.
+        client.set_handle_drain(|client, _| client.close());
+        Ok(())
+    });
+    assert_eq!(read_slowly(address, 1_000_000), LENGTH);
+}
+
+#[test]
+fn what_a_handler_sends_before_it_closes_leaves_as_far_as_the_kernel_takes_it() {
+    const LENGTH: usize = 300_000;
+    let address = serve_with(|client| {
+        client.set_handle_handshake(|client, _| {
+            client.send(vec![7; LENGTH])?;
+            client.close()
+        });
+        Ok(())
+    });
+    assert_eq!(read_slowly(address, usize::MAX), LENGTH);
 }
