@@ -1,6 +1,7 @@
 //! The clients of others that drive the example programs: curl, redis-benchmark and the like, as they are installed.
 
 use std::env;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -35,13 +36,19 @@ pub const CLIENTS: [(&str, &[KnownClient]); 9] = [
     ("websocket", &[client("chromium", "chromium"), client("chromedriver", "chromium-driver")]),
 ];
 
+/// Where Debian keeps servers, which not everybody's search path has.
+const SERVER_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
+
 impl KnownClient {
-    /// Whether the search path has it, or one of the folders of the administrator's that a search path may lack.
+    /// Whether it is on the search path, or where servers are.
     pub fn is_installed(self) -> bool {
-        let path = env::var_os("PATH").unwrap_or_default();
-        let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-        folders.map(|folder| folder.join(self.command)).any(|file| file.is_file())
+        folders().iter().any(|folder| folder.join(self.command).is_file())
     }
+}
+
+fn folders() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).chain(SERVER_FOLDERS.map(PathBuf::from)).collect()
 }
 
 /// The clients that the tests of this program lack here.
@@ -62,12 +69,31 @@ pub fn command(name: &str) -> Result<Command> {
         }
         Some(_) => {
             let mut command = Command::new(name);
-            // Debian keeps servers where not everybody's search path looks.
-            let path = env::var_os("PATH").unwrap_or_default();
-            let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-            command.env("PATH", env::join_paths(folders)?);
+            command.env("PATH", env::join_paths(folders())?);
             Ok(command)
         }
         None => bail!("{name} is not among the clients that tests may use"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CLIENTS, client, command, missing_for};
+
+    #[test]
+    fn the_tests_of_each_program_are_left_out_by_its_name() {
+        let modules = include_str!("../../programs/main.rs");
+        for (program, _) in CLIENTS {
+            assert!(modules.contains(&format!("mod {program};\n")), "there are no tests of {program}");
+            assert!(missing_for(program).iter().all(|client| !client.is_installed()));
+        }
+    }
+
+    #[test]
+    fn what_is_not_installed_is_found_out() {
+        assert!(!client("no-such-client", "no-such-package").is_installed());
+        assert!(client("sh", "dash").is_installed());
+        let error = command("no-such-client").expect_err("it is no known one");
+        assert!(error.to_string().contains("no-such-client"), "{error}");
     }
 }
